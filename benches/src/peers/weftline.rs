@@ -1,0 +1,118 @@
+//! Weftline: a `Runtime` of its own with the given number of workers and every other setting as it
+//! comes.
+
+use std::{
+    future::Future,
+    io,
+    net::TcpListener as StdListener,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use weftline::{
+    Handle, JoinHandle, Runtime,
+    net::{TcpListener, TcpStream},
+};
+
+use super::{AsyncPeer, Drivers, HttpPeer, Peer, TimerPeer};
+use crate::{http::stream::FuturesIo, record::SUBJECT};
+
+/// A running runtime of ours.
+pub struct Weftline {
+    /// Stops the workers and waits for them when dropped.
+    runtime: Runtime,
+}
+
+/// Gives the task's output itself, as the other peers' handles do.
+pub struct Join<T>(JoinHandle<T>);
+
+impl<T> Future for Join<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|result| result.expect("no task of a workload fails"))
+    }
+}
+
+impl Peer for Weftline {
+    const NAME: &'static str = SUBJECT;
+
+    fn start(workers: usize, _drivers: Drivers) -> Weftline {
+        let runtime = Runtime::builder().workers(workers).build().expect("weftline starts");
+        Weftline { runtime }
+    }
+}
+
+impl AsyncPeer for Weftline {
+    type Join<T: Send + 'static> = Join<T>;
+    type Remote = Handle;
+
+    fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        self.runtime.block_on(future)
+    }
+
+    fn spawn<F>(future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(weftline::spawn(future))
+    }
+
+    fn spawn_detached<F>(future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        drop(weftline::spawn(future));
+    }
+
+    fn remote(&self) -> Handle {
+        self.runtime.handle().clone()
+    }
+
+    fn spawn_remote<F>(remote: &Handle, future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(remote.spawn(future))
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send + 'static {
+        weftline::yield_now()
+    }
+}
+
+impl TimerPeer for Weftline {
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        weftline::time::sleep(duration)
+    }
+
+    async fn timeout<F>(duration: Duration, future: F) -> bool
+    where
+        F: Future<Output = ()> + Send,
+    {
+        weftline::time::timeout(duration, future).await.is_ok()
+    }
+}
+
+impl HttpPeer for Weftline {
+    type Listener = TcpListener;
+    type Stream = FuturesIo<TcpStream>;
+
+    fn listen(listener: StdListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<FuturesIo<TcpStream>> {
+        let (stream, _) = listener.accept().await?;
+        Ok(FuturesIo(stream))
+    }
+}

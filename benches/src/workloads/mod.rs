@@ -1,0 +1,41 @@
+//! The list of workloads, one per file. The `//!` of each file says which question the workload
+//! answers and why it is fair to each peer.
+//!
+//! The numbers are fixed: the gaps belong to workloads about channels, blocking calls, echo
+//! servers, memory and idleness, which join the list as the parts they measure come to exist.
+
+use crate::suite::Workload;
+
+mod chained_spawn;
+mod fork_join;
+mod http;
+mod ping_pong;
+mod request_reply_main;
+mod spawn_await_one;
+mod spawn_join_local;
+mod spawn_join_remote;
+mod timers_cancel;
+mod timers_sleep;
+mod yield_now;
+
+/// All workloads in the order of their numbers.
+pub fn all() -> Vec<Workload> {
+    vec![
+        spawn_join_local::workload(),
+        spawn_join_remote::workload(),
+        spawn_await_one::workload(),
+        request_reply_main::workload(),
+        yield_now::workload(),
+        ping_pong::workload(),
+        chained_spawn::workload(),
+        timers_sleep::workload(),
+        timers_cancel::workload(),
+        fork_join::workload(),
+        http::workload(),
+    ]
+}
+
+/// Nanoseconds per item.
+fn ns_per(elapsed: std::time::Duration, items: usize) -> f64 {
+    elapsed.as_nanos() as f64 / items as f64
+}

@@ -1,0 +1,67 @@
+//! 10, `timers_cancel`: what does a timeout cost that never fires?
+//!
+//! One task awaits 200,000 times a single yield under a timeout of one second. Every timeout is
+//! armed, because the yield is pending once, and dropped long before its time: the case of nearly
+//! every timeout in a server.
+//!
+//! Fair, because each peer uses the timeout its users write: tokio's function, and for smol, which
+//! has none, the race of its documentation between the future and a `Timer`. Peers without timers
+//! (Forte, rayon, chili) take no part. The floor awaits the yield without a timeout.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use smol::future;
+
+use super::ns_per;
+use crate::{
+    peers::{TimerPeer, std::run_in_place},
+    suite::{Case, Metric, Setup, TimerWork, Workload},
+};
+
+/// Timeouts of one sample.
+const TIMEOUTS: usize = 200_000;
+
+/// How long each timeout would wait.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The work.
+#[derive(Clone, Copy)]
+struct TimersCancel;
+
+/// The workload with its case.
+pub fn workload() -> Workload {
+    let case = Case::new("timers_cancel", Metric::only("ns/timeout"))
+        .timer_peers(TimersCancel)
+        .floor(floor);
+    Workload::new(10, "timers_cancel", vec![case])
+}
+
+impl TimerWork for TimersCancel {
+    fn measure<P: TimerPeer>(self, peer: &P, setup: &Setup) -> Vec<f64> {
+        let timeouts = setup.count(TIMEOUTS);
+        let in_a_row = async move {
+            let start = Instant::now();
+            let mut in_time = 0;
+            for _ in 0..timeouts {
+                in_time += usize::from(P::timeout(LIMIT, P::yield_now()).await);
+            }
+            (start.elapsed(), in_time)
+        };
+        let (elapsed, in_time) = peer.block_on(async move { P::spawn(in_a_row).await });
+        assert_eq!(in_time, timeouts);
+        vec![ns_per(elapsed, timeouts)]
+    }
+}
+
+/// The yields alone.
+fn floor(setup: &Setup) -> Vec<f64> {
+    let timeouts = setup.count(TIMEOUTS);
+    let start = Instant::now();
+    for _ in 0..timeouts {
+        run_in_place(black_box(future::yield_now()));
+    }
+    vec![ns_per(start.elapsed(), timeouts)]
+}

@@ -1,0 +1,42 @@
+//! What the runtime does not own: atomics, locks, threads, the deque, the kernel's event queue.
+//!
+//! This folder is the only place that names loom. Everything above it is written once and runs
+//! unchanged in three worlds: the real one, loom's (every interleaving of a small model) and
+//! Miri's (aliasing and leaks). [`model`] runs a test body in whichever of them is compiled.
+
+#[cfg(all(test, any(loom, miri)))]
+mod model;
+#[cfg(all(test, any(loom, miri)))]
+use model as chosen;
+
+#[cfg(not(all(test, any(loom, miri))))]
+mod real;
+#[cfg(not(all(test, any(loom, miri))))]
+use real as chosen;
+
+#[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
+pub(crate) mod fork;
+pub(crate) mod parker;
+pub(crate) mod poller;
+
+#[cfg(test)]
+pub(crate) use chosen::thread;
+pub(crate) use chosen::{Condvar, Mutex, UnsafeCell, atomic, deque};
+
+/// Process-wide atomics: ids and counters that no protocol rests on. Always the real ones, since
+/// a static needs a `const` constructor.
+pub(crate) mod global {
+    pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+}
+
+/// Runs a test body: every interleaving of it under loom, a few times under Miri, and many times
+/// with real threads otherwise.
+#[cfg(test)]
+pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
+    #[cfg(loom)]
+    loom::model(body);
+    #[cfg(not(loom))]
+    for _ in 0..if cfg!(miri) { 4 } else { 2_000 } {
+        body();
+    }
+}

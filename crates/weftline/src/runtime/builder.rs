@@ -1,0 +1,313 @@
+//! The options of a runtime: each with its default, its bounds and a clear refusal.
+
+use super::instance::{Instance, Options};
+use super::{Runtime, shutdown};
+use crate::scheduler::{BlockingLimits, MAX_WORKERS};
+use crate::task::{Hooks, Task, Unhandled};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+/// The most threads for blocking jobs, where nothing else is chosen: tokio's default, which users
+/// know.
+const DEFAULT_BLOCKING_THREADS: usize = 512;
+/// How long such a thread stays idle, where nothing else is chosen.
+const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long `run` waits for cancelled tasks, where nothing else is chosen.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// The smallest stack a thread of the runtime may have, in bytes: below it std's own start-up code
+/// does not fit on some systems.
+const MIN_STACK_BYTES: usize = 16 * 1024;
+
+/// A runtime to be built. Made by [`Runtime::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let runtime = weftline::Runtime::builder()
+///     .workers(2)
+///     .thread_name("crawler")
+///     .max_blocking_threads(16)
+///     .blocking_keep_alive(Duration::from_secs(1))
+///     .build()?;
+/// # drop(runtime);
+///
+/// let error = weftline::Runtime::builder().workers(0).build().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the number of workers is 0, but must be between 1 and 65535"
+/// );
+/// # Ok::<(), weftline::runtime::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until it builds"]
+pub struct Builder {
+    workers: Option<usize>,
+    thread_name: String,
+    stack_size: Option<usize>,
+    blocking: BlockingLimits,
+    grace: Duration,
+    hooks: Hooks,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            workers: None,
+            thread_name: String::from("weftline"),
+            stack_size: None,
+            blocking: BlockingLimits {
+                max_threads: DEFAULT_BLOCKING_THREADS,
+                keep_alive: DEFAULT_KEEP_ALIVE,
+            },
+            grace: DEFAULT_GRACE,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// How many workers run tasks, from 1 to 65,535. By default as many as the process may use
+    /// CPUs: its affinity mask and its control group's quota are honoured.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// What the names of the runtime's threads begin with, without a null byte; a number follows.
+    /// By default `weftline`.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// The size of the threads' stacks in bytes, at least 16 KiB. By default the system's.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// The most threads for [`spawn_blocking`](crate::spawn_blocking), at least 1; more jobs wait.
+    /// By default 512. Threads start when they are needed.
+    pub fn max_blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking.max_threads = threads;
+        self
+    }
+
+    /// How long a thread for blocking jobs stays when it has nothing to do. By default ten
+    /// seconds.
+    pub fn blocking_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.blocking.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long [`run`](Self::run) waits for tasks to end once they are cancelled. By default ten
+    /// seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Called on each new thread of the runtime, before it runs anything. A hook that panics is
+    /// [reported](Self::on_unhandled) and changes nothing else; so for all hooks.
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.thread_start = Some(Box::new(hook));
+        self
+    }
+
+    /// Called on each thread of the runtime, after it ran everything.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.thread_stop = Some(Box::new(hook));
+        self
+    }
+
+    /// Called for each new task, on the thread that spawns it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    ///
+    /// let spawned = Arc::new(AtomicUsize::new(0));
+    /// let count = spawned.clone();
+    /// weftline::Runtime::builder()
+    ///     .on_task_spawn(move |_task| {
+    ///         count.fetch_add(1, Relaxed);
+    ///     })
+    ///     .run(async { weftline::spawn(async {}).await.unwrap() })?;
+    /// assert_eq!(spawned.load(Relaxed), 1);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn on_task_spawn(mut self, hook: impl Fn(&Task) + Send + Sync + 'static) -> Self {
+        self.hooks.task_spawn = Some(Box::new(hook));
+        self
+    }
+
+    /// Called before each poll of a task, on the thread that polls it.
+    pub fn on_task_poll_start(mut self, hook: impl Fn(&Task) + Send + Sync + 'static) -> Self {
+        self.hooks.before_poll = Some(Box::new(hook));
+        self
+    }
+
+    /// Called after each poll of a task, on the thread that polled it.
+    pub fn on_task_poll_end(mut self, hook: impl Fn(&Task) + Send + Sync + 'static) -> Self {
+        self.hooks.after_poll = Some(Box::new(hook));
+        self
+    }
+
+    /// Called when a task has ended, before its joiner knows.
+    pub fn on_task_end(mut self, hook: impl Fn(&Task) + Send + Sync + 'static) -> Self {
+        self.hooks.task_end = Some(Box::new(hook));
+        self
+    }
+
+    /// Called for every failure that no code was there to read: the panic of a task whose handle
+    /// was dropped, of a waker, of a hook, and a task that outlived shutting down. By default each
+    /// is a line on standard error.
+    pub fn on_unhandled(mut self, hook: impl Fn(&Unhandled) + Send + Sync + 'static) -> Self {
+        self.hooks.unhandled = Some(Box::new(hook));
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    ///
+    /// If an option is out of its bounds, or the system refuses threads or an event queue.
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        let workers = match self.workers {
+            Some(workers) => workers,
+            // Where the system cannot say, one is always right.
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        check("the number of workers", workers, 1, MAX_WORKERS)?;
+        let most = usize::MAX;
+        check("the number of blocking threads", self.blocking.max_threads, 1, most)?;
+        if let Some(bytes) = self.stack_size {
+            check("the stack size in bytes", bytes, MIN_STACK_BYTES, most)?;
+        }
+        if self.thread_name.contains('\0') {
+            return Err(BuildError(Reason::Name(self.thread_name)));
+        }
+        let options = Options {
+            workers,
+            thread_name: self.thread_name,
+            stack_size: self.stack_size,
+            blocking: self.blocking,
+            grace: self.grace,
+        };
+        let instance = Instance::start(options, self.hooks);
+        match instance {
+            Ok(instance) => Ok(Runtime::from_instance(instance)),
+            Err(error) => Err(BuildError(Reason::System(error))),
+        }
+    }
+
+    /// Builds the runtime and runs a future to its end on it; see [`run`](crate::run).
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    ///
+    /// If the future panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let answer = weftline::Runtime::builder().workers(1).run(async { 42 })?;
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn run<F: Future>(self, main: F) -> Result<F::Output, BuildError> {
+        let mut runtime = self.build()?;
+        let output = runtime.block_on(main);
+        if let Some(handle) = runtime.handle.take() {
+            shutdown::shut_down_and_report(handle);
+        }
+        Ok(output)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("workers", &self.workers)
+            .field("thread_name", &self.thread_name)
+            .field("stack_size", &self.stack_size)
+            .field("blocking", &self.blocking)
+            .field("grace", &self.grace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a runtime could not be built.
+#[derive(Debug)]
+pub struct BuildError(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    Bounds {
+        what: &'static str,
+        value: usize,
+        least: usize,
+        most: usize,
+    },
+    Name(String),
+    System(io::Error),
+}
+
+fn check(what: &'static str, value: usize, least: usize, most: usize) -> Result<(), BuildError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(BuildError(Reason::Bounds {
+        what,
+        value,
+        least,
+        most,
+    }))
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Bounds {
+                what,
+                value,
+                least,
+                most: usize::MAX,
+            } => write!(f, "{what} is {value}, but must be at least {least}"),
+            Reason::Bounds {
+                what,
+                value,
+                least,
+                most,
+            } => write!(f, "{what} is {value}, but must be between {least} and {most}"),
+            Reason::Name(name) => {
+                write!(f, "the thread name is {name:?}, but must not contain a null byte")
+            }
+            Reason::System(error) => write!(f, "the system refuses a thread or an event queue: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Reason::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<BuildError> for io::Error {
+    fn from(error: BuildError) -> Self {
+        match error.0 {
+            Reason::System(error) => error,
+            _ => io::Error::new(io::ErrorKind::InvalidInput, error),
+        }
+    }
+}

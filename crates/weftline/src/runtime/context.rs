@@ -1,0 +1,105 @@
+//! Which runtime the calling thread is in.
+
+use super::handle::{Handle, NoRuntime};
+use crate::driver::Driver;
+use crate::driver::clock::Clock;
+use crate::driver::timers::Timers;
+use crate::scheduler::local_timers;
+use crate::task::{EnteredRoster, Roster};
+use std::cell::RefCell;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+thread_local! {
+    /// The runtime around the code that this thread runs.
+    static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// Keeps a runtime around the calling thread; made by [`Handle::enter`].
+///
+/// Guards are to be dropped in the reverse order of their making; otherwise the thread is left in
+/// a runtime that was around it before.
+#[must_use = "the runtime is left when the guard is dropped"]
+pub struct EnterGuard {
+    /// The runtime that was around it before.
+    outer: Option<Handle>,
+    _roster: EnteredRoster,
+    /// It restores a thread-local, so it stays on its thread.
+    _stays: PhantomData<*mut ()>,
+}
+
+/// Puts a runtime around the calling thread.
+pub(super) fn enter(handle: Handle, roster: Arc<Roster>) -> EnterGuard {
+    EnterGuard {
+        outer: CURRENT.with(|current| current.replace(Some(handle))),
+        _roster: EnteredRoster::enter(roster),
+        _stays: PhantomData,
+    }
+}
+
+impl Drop for EnterGuard {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        // A thread that is ending has no runtime to restore. What was entered is dropped outside
+        // of the borrow, since it may be the last handle.
+        let entered = CURRENT.try_with(|current| current.replace(outer));
+        drop(entered);
+    }
+}
+
+/// A handle to the runtime around the calling thread.
+pub(super) fn handle() -> Result<Handle, NoRuntime> {
+    with(Handle::clone).ok_or(NoRuntime)
+}
+
+#[inline]
+fn with<R>(lend: impl FnOnce(&Handle) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| current.borrow().as_ref().map(lend))
+        .ok()
+        .flatten()
+}
+
+/// The current runtime's driver.
+pub(crate) fn driver() -> io::Result<Arc<Driver>> {
+    with(|handle| handle.instance.shared.driver.clone()).ok_or_else(|| io::Error::other(NoRuntime))
+}
+
+/// The current runtime's clock, or the real one outside of a runtime.
+pub(crate) fn clock() -> Clock {
+    with(|handle| handle.instance.shared.clock).unwrap_or_else(Clock::new)
+}
+
+/// Where a timer of the calling thread is kept.
+pub(crate) enum TimersOwner {
+    /// With the worker that the thread is, which looks after it before it sleeps.
+    Worker,
+    /// With all threads that are no workers: call [`TimersOwner::earliest_added`] where it is the earliest.
+    Outside(Handle),
+}
+
+impl TimersOwner {
+    /// A timer was inserted that is now the earliest.
+    pub(crate) fn earliest_added(&self) {
+        if let TimersOwner::Outside(handle) = self {
+            handle.instance.shared.outside_timer_added();
+        }
+    }
+}
+
+/// The timers of the calling thread; `None` outside of a runtime, or once it has shut down.
+pub(crate) fn timers() -> Option<(Arc<Timers>, TimersOwner)> {
+    with(|handle| {
+        let shared = &handle.instance.shared;
+        match local_timers(shared) {
+            Some(timers) => Some((timers, TimersOwner::Worker)),
+            None if shared.is_stopped() => None,
+            None => Some((
+                shared.outside_timers.clone(),
+                TimersOwner::Outside(handle.clone()),
+            )),
+        }
+    })
+    .flatten()
+}

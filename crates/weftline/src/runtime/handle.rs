@@ -1,0 +1,224 @@
+//! A way to a runtime, from anywhere.
+
+use super::context::{self, EnterGuard};
+use super::instance::Instance;
+use crate::scheduler::index_here;
+use crate::task::{self, JoinHandle, Roster, Task};
+use futures_task::{FutureObj, Spawn, SpawnError};
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+/// A reference to a runtime: cheap to clone, usable from any thread. It does not keep the workers
+/// running: they end when the [`Runtime`](super::Runtime) does.
+///
+/// # Examples
+///
+/// A plain thread gives a task to a runtime and waits for it:
+///
+/// ```
+/// let runtime = weftline::Runtime::new()?;
+/// let handle = runtime.handle().clone();
+/// let thread = std::thread::spawn(move || handle.spawn(async { 7 }).wait());
+/// assert_eq!(thread.join().unwrap()?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    /// The runtime.
+    pub(super) instance: Arc<Instance>,
+}
+
+/// There is no runtime around the calling thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRuntime;
+
+impl fmt::Display for NoRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "there is no weftline runtime around this thread: call this in `weftline::run`, in \
+             `Runtime::block_on`, in a task, or after `Handle::enter`",
+        )
+    }
+}
+
+impl std::error::Error for NoRuntime {}
+
+impl Handle {
+    pub(super) fn new(instance: Arc<Instance>) -> Self {
+        Self { instance }
+    }
+
+    /// A handle to the runtime around the calling thread.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime; see [`try_current`](Self::try_current).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::Handle;
+    ///
+    /// weftline::run(async {
+    ///     let handle = Handle::current();
+    ///     std::thread::spawn(move || handle.spawn(async { 1 })).join().unwrap().await.unwrap();
+    /// });
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// A handle to the runtime around the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRuntime`] outside of one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(weftline::Handle::try_current().is_err());
+    /// weftline::run(async { assert!(weftline::Handle::try_current().is_ok()) });
+    /// ```
+    pub fn try_current() -> Result<Self, NoRuntime> {
+        context::handle()
+    }
+
+    /// Puts the runtime around the calling thread until the guard is dropped, for code that is not
+    /// run by it and yet wants to spawn, or to make sockets and timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let guard = runtime.handle().enter();
+    /// let task = weftline::spawn(async { 1 });
+    /// drop(guard);
+    /// assert_eq!(task.wait()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn enter(&self) -> EnterGuard {
+        context::enter(self.clone(), self.roster().clone())
+    }
+
+    /// Runs a future on the calling thread, with the runtime around it; see
+    /// [`Runtime::block_on`](super::Runtime::block_on).
+    ///
+    /// Inside a task this blocks the worker: nothing else runs there until the future is ready.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, and in a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// assert_eq!(runtime.handle().block_on(async { 1 }), 1);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.roster().generation().assert_same_process();
+        let _entered = self.enter();
+        task::drive(pin!(future), None).expect("without a deadline it ends with the future")
+    }
+
+    /// Gives a future to the workers; see [`spawn`](crate::spawn).
+    ///
+    /// Once the runtime has shut down the task is cancelled at once.
+    ///
+    /// # Panics
+    ///
+    /// In a forked child process.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::Builder::new().spawn_in(self.roster(), future)
+    }
+
+    /// Runs a closure that may block; see [`spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Panics
+    ///
+    /// In a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let job = runtime.handle().spawn_blocking(|| 1);
+    /// assert_eq!(job.wait()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<C, T>(&self, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        task::Builder::new().spawn_blocking_in(self.roster(), job)
+    }
+
+    /// All tasks that have not ended, in no particular order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let _waiting = weftline::spawn(std::future::pending::<()>());
+    ///     assert_eq!(weftline::Handle::current().tasks().len(), 1);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn tasks(&self) -> Vec<Task> {
+        let rosters = self.instance.rosters.iter();
+        rosters.flat_map(|roster| roster.tasks()).collect()
+    }
+
+    /// How many workers the runtime has.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.instance.shared.workers()
+    }
+
+    /// The roster for tasks that are spawned by the calling thread.
+    fn roster(&self) -> &Arc<Roster> {
+        match index_here(&self.instance.shared) {
+            Some(worker) => &self.instance.rosters[worker],
+            None => self.instance.outside_roster(),
+        }
+    }
+}
+
+impl Spawn for Handle {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.status()?;
+        drop(self.spawn(future));
+        Ok(())
+    }
+
+    fn status(&self) -> Result<(), SpawnError> {
+        if self.instance.shared.is_stopped() {
+            return Err(SpawnError::shutdown());
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("workers", &self.workers())
+            .finish_non_exhaustive()
+    }
+}

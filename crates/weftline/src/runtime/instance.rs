@@ -1,0 +1,155 @@
+//! One running runtime: what its handles and threads hold in common.
+
+use super::{Handle, context};
+use crate::driver::Driver;
+use crate::job::Job;
+use crate::platform::deque::Worker;
+use crate::platform::{Condvar, Mutex};
+use crate::scheduler::{BlockingLimits, BlockingPool, Entrance, Local, Shared, thread_number};
+use crate::task::{Hooks, Roster};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+/// Rosters for threads that are no workers, so that many of them do not meet at one lock.
+const OUTSIDE_ROSTERS: usize = 4;
+
+/// What a builder has chosen.
+pub(super) struct Options {
+    /// How many workers.
+    pub(super) workers: usize,
+    /// What the names of the runtime's threads begin with.
+    pub(super) thread_name: String,
+    /// The size of their stacks in bytes; `None` for the system's default.
+    pub(super) stack_size: Option<usize>,
+    /// Limits for threads that may block.
+    pub(super) blocking: BlockingLimits,
+    /// How long `run` waits for cancelled tasks.
+    pub(super) grace: Duration,
+}
+
+/// One running runtime.
+pub(super) struct Instance {
+    /// What the workers see.
+    pub(super) shared: Arc<Shared>,
+    /// The lists of living tasks: one for each worker, then those for other threads.
+    pub(super) rosters: Box<[Arc<Roster>]>,
+    /// The workers that have not ended.
+    pub(super) workers_alive: Arc<ThreadCount>,
+    /// What the builder has chosen.
+    pub(super) options: Options,
+}
+
+impl Instance {
+    /// Starts the workers.
+    pub(super) fn start(options: Options, hooks: Hooks) -> io::Result<Arc<Self>> {
+        let driver = Driver::new()?;
+        let mut queues = Vec::new();
+        let instance = Arc::new_cyclic(|weak: &Weak<Self>| {
+            let weak = weak.clone();
+            let start = Box::new(move || match weak.upgrade() {
+                Some(instance) => instance.start_blocking_thread(),
+                None => Err(io::Error::other("the runtime is gone")),
+            });
+            let blocking = BlockingPool::new(options.blocking, start);
+            let shared;
+            (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
+            let rosters = (0..options.workers + OUTSIDE_ROSTERS)
+                .map(|_| Arc::new(Roster::new(Box::new(Entrance(shared.clone())))));
+            Self {
+                rosters: rosters.collect(),
+                shared,
+                workers_alive: Arc::default(),
+                options,
+            }
+        });
+        for (index, queue) in queues.into_iter().enumerate() {
+            if let Err(error) = instance.clone().start_worker(index, queue) {
+                instance.shared.stop();
+                return Err(error);
+            }
+        }
+        Ok(instance)
+    }
+
+    fn start_worker(self: Arc<Self>, index: usize, queue: Worker<Job>) -> io::Result<()> {
+        let alive = self.workers_alive.enter();
+        let roster = self.rosters[index].clone();
+        self.start_thread(&format!("-{index}"), roster, move |shared| {
+            Local::new(index, shared.clone(), queue).run();
+            drop(alive);
+        })
+    }
+
+    fn start_blocking_thread(self: Arc<Self>) -> io::Result<()> {
+        let roster = self.outside_roster().clone();
+        self.start_thread("-blocking", roster, |shared| shared.blocking.work())
+    }
+
+    /// Starts a thread that runs `body` with the runtime around it.
+    fn start_thread(
+        self: Arc<Self>,
+        suffix: &str,
+        roster: Arc<Roster>,
+        body: impl FnOnce(&Arc<Shared>) + Send + 'static,
+    ) -> io::Result<()> {
+        let mut builder =
+            thread::Builder::new().name(format!("{}{suffix}", self.options.thread_name));
+        if let Some(bytes) = self.options.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let in_thread = move || {
+            let shared = self.shared.clone();
+            let _entered = context::enter(Handle::new(self), roster);
+            shared.hooks.thread_started();
+            body(&shared);
+            shared.hooks.thread_stopped();
+        };
+        builder.spawn(in_thread).map(drop)
+    }
+
+    /// The roster of the calling thread, where it is no worker.
+    pub(super) fn outside_roster(&self) -> &Arc<Roster> {
+        let outside = &self.rosters[self.shared.workers()..];
+        &outside[thread_number() % outside.len()]
+    }
+}
+
+/// How many threads there are, to be waited for with a time limit.
+#[derive(Default)]
+pub(super) struct ThreadCount {
+    alive: Mutex<usize>,
+    changed: Condvar,
+}
+
+/// One thread that is counted.
+pub(super) struct CountedThread(Arc<ThreadCount>);
+
+impl ThreadCount {
+    fn enter(self: &Arc<Self>) -> CountedThread {
+        *self.alive.lock() += 1;
+        CountedThread(self.clone())
+    }
+
+    /// Waits until there are none, at most until `deadline`. False: some are left.
+    pub(super) fn wait_none(&self, deadline: Option<Instant>) -> bool {
+        let mut alive = self.alive.lock();
+        while *alive > 0 {
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return false;
+            }
+            self.changed.wait_for(&mut alive, left);
+        }
+        true
+    }
+}
+
+impl Drop for CountedThread {
+    fn drop(&mut self) {
+        *self.0.alive.lock() -= 1;
+        self.0.changed.notify_all();
+    }
+}

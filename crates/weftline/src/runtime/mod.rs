@@ -1,0 +1,224 @@
+//! The runtime: workers, and what they share.
+//!
+//! [`run`](crate::run) is all that most programs need. [`Runtime`] is for those that choose the
+//! number of workers, hang hooks around them, or drive several futures one after the other;
+//! [`Handle`] reaches a runtime from anywhere.
+//!
+//! # Guarantees
+//!
+//! - A task that is spawned runs to its end, is cancelled, or is named in the [`ShutdownReport`].
+//! - A task is polled by one thread at a time.
+//! - A task that is woken is polled again, however the wake-up falls together with a poll.
+//! - A runtime that has nothing to do makes no wake-up and uses no CPU time.
+//! - Shutting down ends: after the grace that was given, at the latest.
+//!
+//! # Behaviour today
+//!
+//! Each worker runs its tasks in the order in which they became ready, except that the one woken
+//! last by a running task goes first, since it is most likely waited for. Idle workers steal the
+//! older half of another worker's queue. Timers, events and jobs from outside are looked at every
+//! 100 microseconds or every 64 polls. None of this is a promise.
+
+mod builder;
+pub(crate) mod context;
+mod handle;
+mod instance;
+mod shutdown;
+
+pub use builder::{BuildError, Builder};
+pub use context::EnterGuard;
+pub use handle::{Handle, NoRuntime};
+pub use shutdown::{Grace, ShutdownReport, Survivor};
+
+use crate::task::JoinHandle;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+/// A runtime: its workers run until it is shut down or dropped.
+///
+/// # Dropping
+///
+/// Dropping a runtime shuts it down. On a plain thread that waits for at most one second for tasks
+/// to end; on a worker of any runtime it waits for nothing and shuts down in the background. It
+/// never panics and never hangs.
+///
+/// # Examples
+///
+/// ```
+/// let runtime = weftline::Runtime::new()?;
+/// let sum = runtime.block_on(async {
+///     let a = weftline::spawn(async { 1 });
+///     let b = weftline::spawn(async { 2 });
+///     a.await.unwrap() + b.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// # Ok::<(), weftline::runtime::BuildError>(())
+/// ```
+pub struct Runtime {
+    /// The way to everything; `None` once it was shut down.
+    handle: Option<Handle>,
+}
+
+impl Runtime {
+    /// A runtime with as many workers as the process may use CPUs: its affinity mask and its
+    /// control group's quota are honoured.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses threads or an event queue.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// A runtime to be configured.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::builder()
+    ///     .workers(2)
+    ///     .thread_name("pool")
+    ///     .build()?;
+    /// assert_eq!(runtime.handle().workers(), 2);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    fn from_instance(instance: Arc<instance::Instance>) -> Self {
+        Self {
+            handle: Some(Handle::new(instance)),
+        }
+    }
+
+    /// A handle, which may be cloned and sent anywhere.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        self.handle.as_ref().expect("there is a handle until the end")
+    }
+
+    /// Runs a future on the calling thread, with the runtime around it, until it is ready. It need
+    /// not be `Send` and may borrow.
+    ///
+    /// The calling thread runs this future and nothing else, so that no task can keep it waiting.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, and in a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let text = String::from("borrowed");
+    /// assert_eq!(runtime.block_on(async { text.len() }), 8);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle().block_on(future)
+    }
+
+    /// Gives a future to the workers; see [`spawn`](crate::spawn).
+    ///
+    /// # Panics
+    ///
+    /// In a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let task = runtime.spawn(async { 1 });
+    /// assert_eq!(runtime.block_on(task)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle().spawn(future)
+    }
+
+    /// Shuts the runtime down: takes no more tasks (those born meanwhile are cancelled at once),
+    /// cancels all there are, gives them `grace` to end, and ends the workers. Tasks that have not
+    /// ended by then are left to themselves, and named in the report.
+    ///
+    /// On a worker of this very runtime there is nobody to wait: it then goes on in the
+    /// background, and the report names what is there now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::runtime::Grace;
+    ///
+    /// let runtime = weftline::Runtime::new()?;
+    /// runtime.spawn(std::future::pending::<()>());
+    /// let report = runtime.shutdown(Grace::Forever);
+    /// assert!(report.is_clean());
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn shutdown(mut self, grace: Grace) -> ShutdownReport {
+        match self.handle.take() {
+            Some(handle) => shutdown::shut_down(handle, grace),
+            None => ShutdownReport::default(),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            shutdown::drop_runtime(handle);
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Runtime").field(&self.handle).finish()
+    }
+}
+
+/// Runs a future to its end on a new runtime; then cancels the tasks that are left, waits until
+/// they are gone, and closes the runtime. The way into most programs.
+///
+/// Tasks that do not end within ten seconds of being cancelled are reported and left behind;
+/// [`Builder::grace`] gives them another time.
+///
+/// # Panics
+///
+/// If the future panics, or if the system refuses threads or an event queue. Use
+/// [`Runtime::builder`] to be told of the latter by an error.
+///
+/// # Examples
+///
+/// ```
+/// let answer = weftline::run(async {
+///     let task = weftline::spawn(async { 6 * 7 });
+///     task.await.unwrap()
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+pub fn run<F: Future>(main: F) -> F::Output {
+    match Runtime::builder().run(main) {
+        Ok(output) => output,
+        Err(error) => panic!("no runtime: {error}"),
+    }
+}
+
+/// What `#[weftline::main]` and `#[weftline::test]` expand to.
+#[doc(hidden)]
+pub fn __macro_run<F: Future>(workers: Option<usize>, main: F) -> F::Output {
+    let mut builder = Runtime::builder();
+    if let Some(workers) = workers {
+        builder = builder.workers(workers);
+    }
+    match builder.run(main) {
+        Ok(output) => output,
+        Err(error) => panic!("no runtime: {error}"),
+    }
+}

@@ -1,0 +1,255 @@
+//! The end of a runtime, in order: take no more, cancel, wait, stop, close, report.
+//!
+//! `docs/shutdown.md` says what each step is there for.
+
+use super::Handle;
+use super::instance::Instance;
+use crate::scheduler::{index_here, is_any_worker};
+use crate::task::{Admission, Id, Status, Task, Unhandled};
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a dropped runtime waits for its tasks.
+const DROP_GRACE: Duration = Duration::from_secs(1);
+/// How long workers may take to end once they are told to, whatever the grace: they have nothing
+/// more to do than to see it.
+const STOP_TIME: Duration = Duration::from_millis(500);
+
+/// How long shutting down waits for cancelled tasks to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// Not at all: what has not ended when it is cancelled is left behind.
+    None,
+    /// At most for that long.
+    For(Duration),
+    /// For as long as it takes. A task that never ends keeps it waiting for ever.
+    Forever,
+}
+
+impl From<Duration> for Grace {
+    fn from(limit: Duration) -> Self {
+        Grace::For(limit)
+    }
+}
+
+impl Grace {
+    /// When it is over; `None` for never.
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Grace::None => Some(Instant::now()),
+            // A time that the clock cannot say never comes.
+            Grace::For(limit) => Instant::now().checked_add(limit),
+            Grace::Forever => None,
+        }
+    }
+}
+
+/// What shutting down left behind.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use weftline::runtime::Grace;
+///
+/// let runtime = weftline::Runtime::new()?;
+/// let (stop, stopped) = std::sync::mpsc::channel::<()>();
+/// runtime.handle().spawn_blocking(move || stopped.recv());
+/// while runtime.handle().tasks()[0].status() != weftline::task::Status::Scheduled {}
+/// # std::thread::sleep(Duration::from_millis(50));
+/// let report = runtime.shutdown(Grace::For(Duration::from_millis(10)));
+/// assert_eq!(report.survivors().len(), 1);
+/// println!("{report}");
+/// drop(stop);
+/// # Ok::<(), weftline::runtime::BuildError>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "it names the tasks that did not end"]
+pub struct ShutdownReport {
+    /// The tasks that had not ended.
+    survivors: Vec<Survivor>,
+}
+
+/// A task that had not ended when its runtime did.
+#[derive(Clone, Debug)]
+pub struct Survivor {
+    /// Its reference.
+    task: Task,
+    /// What it did when the report was made.
+    status: Status,
+}
+
+impl ShutdownReport {
+    /// Whether all tasks had ended.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.survivors.is_empty()
+    }
+
+    /// The tasks that had not.
+    #[must_use]
+    pub fn survivors(&self) -> &[Survivor] {
+        &self.survivors
+    }
+}
+
+impl Survivor {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.task.id()
+    }
+
+    /// Its name, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.task.name()
+    }
+
+    /// Where it was spawned.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.task.spawned_at()
+    }
+
+    /// What it was doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+}
+
+impl fmt::Display for Survivor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.id())?;
+        if let Some(name) = self.name() {
+            write!(f, " {name:?}")?;
+        }
+        write!(f, ", spawned at {}, is {}", self.spawned_at(), self.status)
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("all tasks have ended");
+        }
+        write!(f, "{} tasks have not ended:", self.survivors.len())?;
+        for survivor in &self.survivors {
+            write!(f, "\n  {survivor}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Shuts a runtime down; see [`Runtime::shutdown`](super::Runtime::shutdown).
+pub(super) fn shut_down(handle: Handle, grace: Grace) -> ShutdownReport {
+    let instance = handle.instance;
+    if index_here(&instance.shared).is_some() {
+        refuse_and_cancel(&instance);
+        let report = report(&instance);
+        in_background(instance, grace);
+        return report;
+    }
+    end(&instance, grace)
+}
+
+/// Shuts down a runtime that is dropped.
+pub(super) fn drop_runtime(handle: Handle) {
+    let instance = handle.instance;
+    if !instance.rosters[0].generation().is_current() {
+        // In a forked child the workers do not exist, and any lock may be held by one of them.
+        std::mem::forget(instance);
+        return;
+    }
+    if is_any_worker() || thread::panicking() {
+        refuse_and_cancel(&instance);
+        return in_background(instance, Grace::For(DROP_GRACE));
+    }
+    report_survivors(&instance, end(&instance, Grace::For(DROP_GRACE)));
+}
+
+/// Ends it on a thread of its own.
+fn in_background(instance: Arc<Instance>, grace: Grace) {
+    let fallback = instance.clone();
+    let ending = move || report_survivors(&instance, end(&instance, grace));
+    let name = String::from("weftline-shutdown");
+    if thread::Builder::new().name(name).spawn(ending).is_err() {
+        // No thread to wait on: the workers end as soon as they can.
+        stop(&fallback, Some(Instant::now()));
+    }
+}
+
+/// All steps, in order.
+fn end(instance: &Instance, grace: Grace) -> ShutdownReport {
+    let deadline = grace.deadline();
+    refuse_and_cancel(instance);
+    wait_for_tasks(instance, deadline);
+    stop(instance, deadline);
+    report(instance)
+}
+
+/// Takes no more tasks, and cancels those there are.
+fn refuse_and_cancel(instance: &Instance) {
+    let rosters = &instance.rosters;
+    // First all of them: a task that is cancelled below may spawn into any roster.
+    rosters.iter().for_each(|roster| roster.admit(Admission::Closing));
+    rosters.iter().flat_map(|roster| roster.tasks()).for_each(|task| task.cancel());
+}
+
+/// Waits until no task is left. Those born meanwhile were cancelled at birth, and are waited for
+/// in the next round.
+fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
+    while instance.rosters.iter().any(|roster| roster.len() > 0) {
+        for roster in &instance.rosters {
+            if !roster.wait_empty(deadline) {
+                return;
+            }
+        }
+    }
+}
+
+/// Ends the workers, and what only they kept going.
+fn stop(instance: &Instance, deadline: Option<Instant>) {
+    let rosters = &instance.rosters;
+    rosters.iter().for_each(|roster| roster.admit(Admission::Closed));
+    instance.shared.stop();
+    let stopping = Instant::now() + STOP_TIME;
+    let limit = deadline.map(|deadline| deadline.max(stopping));
+    // A worker that is still inside a poll is left to itself: it ends after that poll.
+    let ended = instance.workers_alive.wait_none(Some(limit.unwrap_or(stopping).min(stopping)));
+    if ended {
+        instance.shared.drain();
+    }
+    instance.shared.close();
+}
+
+fn report(instance: &Instance) -> ShutdownReport {
+    let tasks = instance.rosters.iter().flat_map(|roster| roster.tasks());
+    let survivors = tasks.map(|task| Survivor {
+        status: task.status(),
+        task,
+    });
+    ShutdownReport {
+        survivors: survivors.collect(),
+    }
+}
+
+/// Where nobody takes the report, it goes to the hook for what nobody read.
+pub(super) fn report_survivors(instance: &Instance, report: ShutdownReport) {
+    for survivor in report.survivors {
+        let message = format!("it is {}", survivor.status);
+        let unhandled = Unhandled::not_ended(&survivor.task, message);
+        instance.shared.hooks.unhandled(unhandled);
+    }
+}
+
+/// Shuts down what `run` has started.
+pub(super) fn shut_down_and_report(handle: Handle) {
+    let instance = handle.instance.clone();
+    let report = shut_down(handle, Grace::For(instance.options.grace));
+    report_survivors(&instance, report);
+}

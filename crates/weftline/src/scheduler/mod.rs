@@ -1,0 +1,268 @@
+//! Who runs what, and who sleeps.
+//!
+//! Begin reading here: [`Shared`] is everything that all workers of a runtime see. `worker.rs` is
+//! the loop that each of them runs, `queues.rs` and `steal.rs` are where its jobs come from,
+//! `sleep.rs` decides who sleeps and who is woken, `park.rs` blocks. `blocking.rs` is apart: the
+//! threads for jobs that may block.
+
+mod blocking;
+mod park;
+#[expect(unsafe_code, reason = "a job passes through an atomic pointer")]
+mod queues;
+mod sleep;
+mod steal;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub(crate) use blocking::{BlockingLimits, BlockingPool};
+pub(crate) use sleep::MAX_WORKERS;
+pub(crate) use worker::{Local, index_here, is_any_worker, local_timers};
+
+use crate::driver::Driver;
+use crate::driver::clock::Clock;
+use crate::driver::timers::Timers;
+use crate::job::Job;
+use crate::platform::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::platform::deque::{Stealer, Worker};
+use crate::platform::global::{self, AtomicUsize};
+use crate::platform::parker::{Parker, Unpark};
+use crate::task::{Home, Hooks, Reason, Schedule};
+use crossbeam_utils::CachePadded;
+use park::DriverToken;
+use queues::{Inbox, ShardedInjector, Slot};
+use sleep::Sleep;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Everything that all workers of a runtime see.
+pub(crate) struct Shared {
+    /// Each worker, as the others see it.
+    remotes: Box<[CachePadded<Remote>]>,
+    /// Jobs from outside.
+    injector: ShardedInjector,
+    /// Who sleeps.
+    sleep: Sleep,
+    /// The kernel's events.
+    pub(crate) driver: Arc<Driver>,
+    /// The right to wait in the driver.
+    driver_token: DriverToken,
+    /// Timers of threads that are no workers.
+    pub(crate) outside_timers: Arc<Timers>,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// What users hang around threads and tasks.
+    pub(crate) hooks: Hooks,
+    /// Threads for jobs that may block.
+    pub(crate) blocking: BlockingPool,
+    /// The workers end as soon as they see it.
+    stop: AtomicBool,
+    /// The worker that the next pinned task goes to.
+    next_pinned: AtomicUsize,
+}
+
+/// A worker, as the others see it.
+pub(crate) struct Remote {
+    /// The thieves' end of its queue.
+    stealer: Stealer<Job>,
+    /// Its last-woken job.
+    slot: Slot,
+    /// How many polls it has begun: a thief that sees it unchanged knows how old the slot is.
+    polls: AtomicU64,
+    /// How it is woken.
+    parker: Parker,
+    /// Jobs that it alone may run.
+    inbox: Inbox,
+    /// Its timers.
+    timers: Arc<Timers>,
+}
+
+impl Shared {
+    /// What `workers` workers share, and the owners' ends of their queues.
+    pub(crate) fn new(
+        workers: usize,
+        driver: Driver,
+        hooks: Hooks,
+        blocking: BlockingPool,
+    ) -> (Arc<Self>, Vec<Worker<Job>>) {
+        let queues: Vec<_> = (0..workers).map(|_| Worker::new_fifo()).collect();
+        let remotes = queues.iter().map(|queue| CachePadded::new(Remote::new(queue)));
+        let shared = Self {
+            remotes: remotes.collect(),
+            injector: ShardedInjector::new(workers),
+            sleep: Sleep::new(workers),
+            driver: Arc::new(driver),
+            driver_token: DriverToken::new(),
+            outside_timers: Arc::new(Timers::new()),
+            clock: Clock::new(),
+            hooks,
+            blocking,
+            stop: AtomicBool::new(false),
+            next_pinned: AtomicUsize::new(0),
+        };
+        (Arc::new(shared), queues)
+    }
+
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.remotes.len()
+    }
+
+    /// Queues a job from a thread that is no worker of this scheduler.
+    fn inject(&self, job: Job) {
+        self.injector.push(thread_number(), job);
+        self.work_posted();
+        self.run_if_stopped();
+    }
+
+    /// Wakes a worker if one is needed for what was just posted.
+    #[inline]
+    fn work_posted(&self) {
+        if let Some(worker) = self.sleep.work_posted() {
+            self.wake_worker(worker);
+        }
+    }
+
+    fn wake_worker(&self, worker: usize) {
+        if self.remotes[worker].parker.unpark() == Unpark::Elsewhere {
+            self.driver.notify();
+        }
+    }
+
+    /// Queues a job for one worker alone.
+    fn send_to(&self, worker: usize, job: Job) {
+        self.remotes[worker].inbox.push(job);
+        self.wake_worker(worker);
+    }
+
+    /// A timer of a thread that is no worker has become the earliest of these: whoever waits in
+    /// the driver must wait for less.
+    pub(crate) fn outside_timer_added(&self) {
+        self.driver.notify();
+    }
+
+    /// Makes all workers end. They finish the poll they are in.
+    pub(crate) fn stop(&self) {
+        // SeqCst: pairs with the fence in `announce`, after which a worker looks at the flag; one
+        // that does not see it yet finds its parker's token.
+        self.stop.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        for worker in 0..self.workers() {
+            self.wake_worker(worker);
+        }
+        self.driver.notify();
+        self.blocking.stop();
+    }
+
+    /// Whether the workers are to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        // Relaxed: ordered by the fences named in `stop`.
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Once the workers are told to end nobody may look at the queues any more: whoever adds a job
+    /// then runs it. All tasks are cancelled by that time, so running one ends it.
+    fn run_if_stopped(&self) {
+        fence(Ordering::SeqCst); // pairs with the fence in `stop`
+        if self.is_stopped() {
+            self.drain();
+        }
+    }
+
+    /// Runs what is left in the queues that any thread may take from.
+    #[cold]
+    pub(crate) fn drain(&self) {
+        let queue = Worker::new_fifo();
+        loop {
+            let job = self.injector.take(0, &queue).or_else(|| {
+                let victims = self.remotes.iter();
+                let mut taken = victims.filter_map(|remote| {
+                    queues::steal_from(&remote.stealer, &queue).or_else(|| remote.slot.take())
+                });
+                taken.next()
+            });
+            let Some(job) = job else { return };
+            job.run();
+            while let Some(job) = queue.pop() {
+                job.run();
+            }
+        }
+    }
+
+    /// Ends the driver and the timers, and wakes whoever waits for them.
+    pub(crate) fn close(&self) {
+        let mut wakers = Vec::new();
+        self.driver.close(&mut wakers);
+        self.outside_timers.close(&mut wakers);
+        for remote in &self.remotes {
+            remote.timers.close(&mut wakers);
+        }
+        let wake = |waker: Waker| self.hooks.guard_waker(|| waker.wake());
+        wakers.into_iter().for_each(wake);
+    }
+
+    /// Whether any queue that `worker` may take from holds a job, for a last look before sleep.
+    fn has_work(&self, worker: usize) -> bool {
+        self.injector.may_hold_jobs()
+            || !self.remotes[worker].inbox.is_empty()
+            || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+    }
+}
+
+impl Remote {
+    fn new(queue: &Worker<Job>) -> Self {
+        Self {
+            stealer: queue.stealer(),
+            slot: Slot::new(),
+            polls: AtomicU64::new(0),
+            parker: Parker::new(),
+            inbox: Inbox::new(),
+            timers: Arc::new(Timers::new()),
+        }
+    }
+}
+
+/// A number for the calling thread, for choosing among shards.
+pub(crate) fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        // Relaxed: any numbers will do, as long as threads tend to have different ones.
+        static NUMBER: usize = NEXT.fetch_add(1, global::Ordering::Relaxed);
+    }
+    NUMBER.try_with(|number| *number).unwrap_or(0)
+}
+
+/// A task's way to the queues.
+pub(crate) struct Entrance(pub(crate) Arc<Shared>);
+
+impl Schedule for Entrance {
+    #[inline]
+    fn schedule(&self, job: Job, home: Home, reason: Reason) {
+        let shared = &self.0;
+        if home == Home::ANY {
+            if let Some(job) = worker::schedule_here(shared, job, reason) {
+                shared.inject(job);
+            }
+        } else if let Some(worker) = home.pinned_to() {
+            if let Some(job) = worker::schedule_pinned_here(shared, worker, job) {
+                shared.send_to(worker, job);
+            }
+        } else {
+            shared.blocking.push(job);
+        }
+    }
+
+    fn hooks(&self) -> &Hooks {
+        &self.0.hooks
+    }
+
+    fn here(&self) -> Option<Home> {
+        worker::index_here(&self.0).map(Home::worker)
+    }
+
+    fn choose(&self) -> Home {
+        // Relaxed: any spread will do.
+        let next = self.0.next_pinned.fetch_add(1, Ordering::Relaxed);
+        Home::worker(next % self.0.workers())
+    }
+}

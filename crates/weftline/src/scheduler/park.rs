@@ -1,0 +1,116 @@
+//! How a worker blocks: in the driver, which one of them may do, or on its parker.
+
+use super::sleep::Searching;
+use super::steal::SLOT_AGE;
+use super::worker::Local;
+use crate::platform::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The right to wait in the driver, and to look into it. One worker has it at a time.
+///
+/// Whoever parks tries to get it, so that of sleeping workers one always waits in the driver:
+/// the one who holds it gives it back only when it is awake, and tries again before it sleeps.
+pub(super) struct DriverToken(AtomicBool);
+
+impl DriverToken {
+    pub(super) fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// True: the caller has it.
+    pub(super) fn try_take(&self) -> bool {
+        // Relaxed: only a hint, to spare the exchange.
+        !self.0.load(Ordering::Relaxed)
+            // Acquire: pairs with the Release in `give_back`.
+            && !self.0.swap(true, Ordering::Acquire)
+    }
+
+    /// The caller, who has it, has it no more.
+    pub(super) fn give_back(&self) {
+        // Release: pairs with the Acquire in `try_take`. An exchange, where hardware would do with
+        // a store: only so does the model's order put it before or after each `try_take`.
+        self.0.swap(false, Ordering::AcqRel);
+    }
+}
+
+impl Local {
+    /// Sleeps until there is something to do. `Some`: somebody chose this worker to search.
+    pub(super) fn park(&self, searching: Option<Searching>) -> Option<Searching> {
+        let shared = &*self.shared;
+        let in_driver = shared.driver_token.try_take();
+        shared.sleep.announce(self.index, in_driver, searching);
+        // The last look; `announce` has put the fence before it.
+        let awake = shared.is_stopped() || shared.has_work(self.index);
+        if !awake {
+            self.block(in_driver);
+        }
+        if in_driver {
+            shared.driver_token.give_back();
+        }
+        let mut chosen = shared.sleep.leave(self.index);
+        if awake && chosen.is_none() {
+            // The last look found work: take part in the search for it.
+            chosen = shared.sleep.start_search();
+        }
+        let now_ns = shared.clock.now_ns();
+        self.deliver(true);
+        self.fire_timers(now_ns);
+        if in_driver {
+            self.fire_outside_timers(now_ns);
+        }
+        chosen
+    }
+
+    fn block(&self, in_driver: bool) {
+        let shared = &*self.shared;
+        let limit = self.time_to_sleep(in_driver);
+        let parker = &shared.remotes[self.index].parker;
+        if !in_driver {
+            parker.park(limit, true);
+        } else if parker.go_elsewhere() {
+            self.turn_driver(limit);
+            parker.come_back();
+        }
+    }
+
+    /// How long this worker may sleep: until its own next timer, or that of the threads outside
+    /// if it sleeps in the driver. A job in another's slot is looked at again when it has aged.
+    fn time_to_sleep(&self, in_driver: bool) -> Option<Duration> {
+        let shared = &*self.shared;
+        let mut deadline_ns = shared.remotes[self.index].timers.next_deadline_ns();
+        if in_driver {
+            deadline_ns = deadline_ns.min(shared.outside_timers.next_deadline_ns());
+        }
+        let timer = (deadline_ns != u64::MAX)
+            .then(|| Duration::from_nanos(deadline_ns.saturating_sub(shared.clock.now_ns())));
+        let slot = self.sees_full_slot().then_some(SLOT_AGE);
+        match (timer, slot) {
+            (Some(timer), Some(slot)) => Some(timer.min(slot)),
+            (timer, slot) => timer.or(slot),
+        }
+    }
+
+    /// Looks into the driver without waiting, if nobody else does.
+    pub(super) fn look_at_driver(&self, now_ns: u64) {
+        let shared = &*self.shared;
+        if !shared.driver_token.try_take() {
+            return;
+        }
+        self.fire_outside_timers(now_ns);
+        if !shared.driver.is_idle() {
+            self.turn_driver(Some(Duration::ZERO));
+        }
+        shared.driver_token.give_back();
+        self.deliver(false);
+    }
+
+    /// # Panics
+    ///
+    /// If the kernel refuses to wait for events, which it does only for a descriptor that is none.
+    fn turn_driver(&self, limit: Option<Duration>) {
+        let mut wakers = self.wakers.borrow_mut();
+        if let Err(error) = self.shared.driver.turn(limit, &mut wakers) {
+            panic!("the kernel refuses to wait for events: {error}");
+        }
+    }
+}

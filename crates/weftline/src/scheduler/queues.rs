@@ -1,0 +1,197 @@
+//! The queues that every worker can reach: the injector for what comes from outside, and each
+//! worker's own, seen from outside.
+
+use crate::job::{Job, JobHeader};
+use crate::platform::Mutex;
+use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
+use crate::platform::deque::{Injector, Steal, Stealer, Worker};
+use crossbeam_utils::CachePadded;
+use std::collections::VecDeque;
+
+/// The most shards an injector has: as many as a mask has bits.
+const MAX_SHARDS: usize = 64;
+
+/// Jobs from threads that are no workers, in shards so that many such threads do not meet.
+pub(crate) struct ShardedInjector {
+    /// The queues. Their number is a power of two.
+    shards: Box<[CachePadded<Injector<Job>>]>,
+    /// A bit for each shard that may hold something. Set by whoever pushes; cleared by whoever
+    /// finds the shard empty, who then looks again.
+    nonempty: CachePadded<AtomicU64>,
+}
+
+impl ShardedInjector {
+    pub(crate) fn new(workers: usize) -> Self {
+        let shards = workers.next_power_of_two().min(MAX_SHARDS);
+        Self {
+            shards: (0..shards)
+                .map(|_| CachePadded::new(Injector::new()))
+                .collect(),
+            nonempty: CachePadded::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// Adds a job. `near` chooses the shard; equal numbers choose equal ones.
+    pub(crate) fn push(&self, near: usize, job: Job) {
+        let shard = near & (self.shards.len() - 1);
+        self.shards[shard].push(job);
+        // SeqCst: pairs with the fence in `clear`: either the bit is seen cleared here, or the
+        // job is seen there.
+        fence(Ordering::SeqCst);
+        let bit = 1 << shard;
+        // Relaxed: ordered by the fence; the exchange is spared where the bit is set.
+        if self.nonempty.load(Ordering::Relaxed) & bit == 0 {
+            self.nonempty.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a job may be waiting. Ordered by a fence of the caller's where it matters.
+    #[inline]
+    pub(crate) fn may_hold_jobs(&self) -> bool {
+        // Relaxed: see above.
+        self.nonempty.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes a job, and some more into `into`, beginning at the shard chosen by `near`.
+    pub(crate) fn take(&self, near: usize, into: &Worker<Job>) -> Option<Job> {
+        // Relaxed: a bit that is missed here is seen by the look before the worker sleeps.
+        let mut waiting = self.nonempty.load(Ordering::Relaxed);
+        let count = self.shards.len();
+        for offset in 0..count {
+            if waiting == 0 {
+                return None;
+            }
+            let shard = (near + offset) & (count - 1);
+            if waiting & (1 << shard) == 0 {
+                continue;
+            }
+            waiting &= !(1 << shard);
+            if let Some(job) = self.take_from(shard, into) {
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    fn take_from(&self, shard: usize, into: &Worker<Job>) -> Option<Job> {
+        let injector = &self.shards[shard];
+        loop {
+            match injector.steal_batch_and_pop(into) {
+                Steal::Success(job) => return Some(job),
+                Steal::Retry => {}
+                Steal::Empty if self.clear(shard) => return None,
+                Steal::Empty => {}
+            }
+        }
+    }
+
+    /// Clears the bit of a shard that was found empty. False: it is not empty any more.
+    fn clear(&self, shard: usize) -> bool {
+        let bit = 1 << shard;
+        // Relaxed: ordered by the fence.
+        self.nonempty.fetch_and(!bit, Ordering::Relaxed);
+        // SeqCst: pairs with the fence in `push`.
+        fence(Ordering::SeqCst);
+        if self.shards[shard].is_empty() {
+            return true;
+        }
+        // Relaxed: it is this thread that acts on the bit next.
+        self.nonempty.fetch_or(bit, Ordering::Relaxed);
+        false
+    }
+}
+
+/// A place for one job: the one that was woken last, which its waker most likely waits for.
+///
+/// Its worker takes it before anything else. Others may take it only once it has aged there; see
+/// `SlotWatch` in `steal.rs`.
+pub(crate) struct Slot(AtomicPtr<JobHeader>);
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Puts a job in, and gives back the one that was there.
+    #[inline]
+    pub(crate) fn put(&self, job: Job) -> Option<Job> {
+        self.exchange(job.into_raw())
+    }
+
+    /// Takes the job.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Job> {
+        if self.is_empty() {
+            return None;
+        }
+        self.exchange(std::ptr::null_mut())
+    }
+
+    /// Whether there is no job.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: a hint.
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+
+    #[inline]
+    fn exchange(&self, next: *mut JobHeader) -> Option<Job> {
+        // Release: who takes the job sees it as it was put in. Acquire: pairs with that.
+        let before = self.0.swap(next, Ordering::AcqRel);
+        // SAFETY: only `put` stores, what `into_raw` gave; the swap takes it out once.
+        unsafe { Job::from_raw(before) }
+    }
+}
+
+/// Jobs for one worker alone, from other threads.
+pub(crate) struct Inbox {
+    jobs: Mutex<VecDeque<Job>>,
+    /// Whether there are any; written under the lock.
+    nonempty: AtomicBool,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            jobs: Mutex::new(VecDeque::new()),
+            nonempty: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn push(&self, job: Job) {
+        let mut jobs = self.jobs.lock();
+        jobs.push_back(job);
+        // Relaxed: the worker is woken through its parker, which orders it.
+        self.nonempty.store(true, Ordering::Relaxed);
+    }
+
+    /// Moves everything into `into`.
+    pub(crate) fn drain(&self, into: &mut VecDeque<Job>) {
+        if self.is_empty() {
+            return;
+        }
+        let mut jobs = self.jobs.lock();
+        // Relaxed: under the lock.
+        self.nonempty.store(false, Ordering::Relaxed);
+        into.append(&mut jobs);
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: see `push`.
+        !self.nonempty.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes half of another worker's queue.
+pub(crate) fn steal_from(victim: &Stealer<Job>, into: &Worker<Job>) -> Option<Job> {
+    // The look spares the deque's own entry, which pins an epoch even where there is nothing.
+    while !victim.is_empty() {
+        match victim.steal_batch_and_pop(into) {
+            Steal::Success(job) => return Some(job),
+            Steal::Empty => return None,
+            Steal::Retry => std::hint::spin_loop(),
+        }
+    }
+    None
+}

@@ -1,0 +1,105 @@
+//! Where an idle worker looks: the others' queues in a random order, and their slots once a job
+//! has aged there.
+
+use super::worker::Local;
+use crate::job::Job;
+use crate::platform::atomic::Ordering;
+use std::cell::Cell;
+use std::time::Duration;
+
+/// How long a job may stay in the slot of a worker that is inside one poll before others take it.
+/// Longer than almost every poll, so that a task stays with the one that woke it.
+pub(super) const SLOT_AGE: Duration = Duration::from_micros(500);
+
+/// The other workers, in an order that is new each time.
+pub(super) struct Victims {
+    /// This worker.
+    own: usize,
+    /// How many workers there are.
+    workers: usize,
+    /// The state of a xorshift generator; never zero.
+    random: Cell<u64>,
+}
+
+impl Victims {
+    pub(super) fn new(own: usize, workers: usize) -> Self {
+        Self {
+            own,
+            workers,
+            random: Cell::new(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(own as u64 + 1) | 1),
+        }
+    }
+
+    /// The first that `look` finds something at, beginning anywhere.
+    pub(super) fn find<T>(&self, mut look: impl FnMut(usize) -> Option<T>) -> Option<T> {
+        let start = self.next_random() as usize % self.workers;
+        (0..self.workers)
+            .map(|offset| (start + offset) % self.workers)
+            .filter(|&victim| victim != self.own)
+            .find_map(&mut look)
+    }
+
+    /// Marsaglia's xorshift64 ("Xorshift RNGs", 2003): good enough to spread thieves.
+    fn next_random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x >> 16
+    }
+}
+
+/// What a worker remembers of the others' slots.
+///
+/// The owner of a slot counts its polls; an idle worker brings the clock. A slot that is full
+/// while the count stands still for [`SLOT_AGE`] belongs to a worker that will not come soon.
+pub(super) struct SlotWatch {
+    /// For each worker its count of polls, and when it was first seen so.
+    seen: Box<[(u64, u64)]>,
+}
+
+impl SlotWatch {
+    pub(super) fn new(workers: usize) -> Self {
+        Self {
+            seen: vec![(u64::MAX, 0); workers].into_boxed_slice(),
+        }
+    }
+
+    /// Whether a worker has been in its present poll for longer than [`SLOT_AGE`].
+    fn is_stale(&mut self, worker: usize, polls: u64, now_ns: u64) -> bool {
+        let (seen, since_ns) = &mut self.seen[worker];
+        if *seen != polls {
+            (*seen, *since_ns) = (polls, now_ns);
+        }
+        u128::from(now_ns - *since_ns) >= SLOT_AGE.as_nanos()
+    }
+}
+
+impl Local {
+    /// Whether some other worker's slot is full, so that it is worth another look after
+    /// [`SLOT_AGE`].
+    pub(super) fn sees_full_slot(&self) -> bool {
+        let others = self.shared.remotes.iter().enumerate();
+        others
+            .filter(|(index, _)| *index != self.index)
+            .any(|(_, remote)| !remote.slot.is_empty())
+    }
+
+    /// A job from the slot of a worker that has been in one poll for too long.
+    pub(super) fn take_aged_slot(&self) -> Option<Job> {
+        if !self.sees_full_slot() {
+            return None;
+        }
+        let now_ns = self.shared.clock.now_ns();
+        let mut watch = self.slot_watch.borrow_mut();
+        let others = self.shared.remotes.iter().enumerate();
+        others
+            .filter(|(index, remote)| *index != self.index && !remote.slot.is_empty())
+            // Relaxed: see `Local::run_job`.
+            .filter(|(index, remote)| {
+                watch.is_stale(*index, remote.polls.load(Ordering::Relaxed), now_ns)
+            })
+            .find_map(|(_, remote)| remote.slot.take())
+    }
+}

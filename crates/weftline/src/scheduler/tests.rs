@@ -1,0 +1,126 @@
+//! Models of the scheduler's protocols: each runs as a stress test, under loom and under Miri.
+
+use super::park::DriverToken;
+use super::worker::Local;
+use super::{BlockingLimits, BlockingPool, Entrance, Shared};
+use crate::driver::Driver;
+use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::{UnsafeCell, model, thread};
+use crate::task::{Admission, Builder, Hooks, Roster};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A scheduler of `workers` workers that a test runs by hand.
+fn scheduler(workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Local>) {
+    let limits = BlockingLimits {
+        max_threads: 1,
+        keep_alive: Duration::ZERO,
+    };
+    let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
+    let blocking = BlockingPool::new(limits, no_thread);
+    let driver = Driver::new().expect("an event queue");
+    let (shared, queues) = Shared::new(workers, driver, Hooks::default(), blocking);
+    let owners = queues.into_iter().enumerate();
+    let locals = owners.map(|(index, queue)| Local::new(index, shared.clone(), queue));
+    let roster = Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
+    let locals = locals.collect();
+    (roster, shared, locals)
+}
+
+impl Local {
+    /// Finds and runs one job, as the worker's loop does, and ends: from then on this worker is as
+    /// one that never comes back.
+    fn run_one_job(&self) {
+        let mut searching = None;
+        loop {
+            if let Some(job) = self.search() {
+                self.found(searching);
+                job.run();
+                return;
+            }
+            searching = self.park(searching);
+        }
+    }
+}
+
+#[test]
+fn a_posted_job_is_never_slept_through() {
+    model(|| {
+        let (roster, _shared, mut workers) = scheduler(1);
+        let worker = workers.remove(0);
+        let thread = thread::spawn(move || worker.run_one_job());
+        let handle = Builder::new().spawn_in(&roster, async {});
+        thread.join().unwrap();
+        assert!(handle.is_finished());
+    });
+}
+
+#[test]
+fn one_wake_recruits_the_next() {
+    model(|| {
+        let (roster, _shared, workers) = scheduler(2);
+        let threads = workers.into_iter().map(|worker| thread::spawn(move || worker.run_one_job()));
+        let threads: Vec<_> = threads.collect();
+        // Each worker runs one job and is gone: whoever wakes for the first must see to it that
+        // the second is not left to nobody.
+        let first = Builder::new().spawn_in(&roster, async {});
+        let second = Builder::new().spawn_in(&roster, async {});
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(first.is_finished() && second.is_finished());
+    });
+}
+
+#[test]
+fn of_two_that_sleep_one_has_the_driver() {
+    model(|| {
+        let token = Arc::new((DriverToken::new(), UnsafeCell::new(0)));
+        let go_to_sleep = |token: &(DriverToken, UnsafeCell<u32>)| {
+            // Once awake again after a turn of the driver ...
+            if token.0.try_take() {
+                enter(&token.1);
+                token.0.give_back();
+            }
+            // ... and then for good.
+            token.0.try_take()
+        };
+        let other = token.clone();
+        let thread = thread::spawn(move || go_to_sleep(&other));
+        let here = go_to_sleep(&token);
+        let there = thread.join().unwrap();
+        assert!(here != there, "exactly one sleeps in the driver, not {here} and {there}");
+    });
+}
+
+/// Writes to what the token guards: two at once are a data race that the checkers see.
+#[expect(unsafe_code, reason = "the model needs an unguarded write")]
+fn enter(guarded: &UnsafeCell<u32>) {
+    // SAFETY: whoever has the token is the only one here, which is what the model checks.
+    guarded.with_mut(|count| unsafe { *count += 1 });
+}
+
+#[expect(unsafe_code, reason = "the cell is shared under the token's guard")]
+// SAFETY: as `enter`.
+unsafe impl Sync for UnsafeCell<u32> {}
+
+#[test]
+fn a_job_posted_while_the_workers_are_stopped_is_not_lost() {
+    model(|| {
+        let (roster, shared, _workers) = scheduler(1);
+        let done = Arc::new(AtomicUsize::new(0));
+        let (spawner, count) = (roster.clone(), done.clone());
+        let thread = thread::spawn(move || {
+            let handle = Builder::new().spawn_in(&spawner, async {});
+            count.fetch_add(1, Ordering::Relaxed);
+            handle
+        });
+        roster.admit(Admission::Closing);
+        roster.tasks().iter().for_each(crate::task::Task::cancel);
+        roster.admit(Admission::Closed);
+        shared.stop();
+        shared.drain();
+        let handle = thread.join().unwrap();
+        assert!(handle.is_finished(), "its joiner would wait for ever");
+        assert_eq!(roster.len(), 0);
+    });
+}

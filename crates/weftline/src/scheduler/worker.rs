@@ -1,0 +1,353 @@
+//! A worker: the loop that finds a job, runs it, and parks when there is none.
+
+use super::Shared;
+use super::queues::steal_from;
+use super::sleep::Searching;
+use super::steal::{SlotWatch, Victims};
+use crate::driver::timers::Timers;
+use crate::job::Job;
+use crate::platform::atomic::Ordering;
+use crate::platform::deque::Worker;
+use crate::task::Reason;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// How often a busy worker looks after timers, the driver and the injector, in nanoseconds. Short
+/// against what a peer notices, long against the system call that it costs.
+const UPKEEP_EVERY_NS: u64 = 100_000;
+/// The most polls between two readings of the clock, however short the polls are: what follows may
+/// be longer.
+const MAX_POLLS_PER_UPKEEP: u32 = 64;
+/// The most jobs taken from the slot in a row: two tasks that wake each other must not keep the
+/// queue waiting. Long enough that a message passed back and forth stays in the cache.
+const MAX_SLOT_RUNS: u32 = 64;
+/// The most timers expired in one go, so that the jobs they wake begin soon.
+pub(super) const TIMERS_PER_TURN: usize = 1024;
+
+thread_local! {
+    /// The worker that this thread is.
+    static LOCAL: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// A worker, as it sees itself.
+pub(crate) struct Local {
+    /// Its place among the workers.
+    pub(super) index: usize,
+    /// What all workers see.
+    pub(super) shared: Arc<Shared>,
+    /// Its queue: what any worker may run, the oldest first.
+    pub(super) queue: Worker<Job>,
+    /// What only this worker may run, the oldest first.
+    pinned: RefCell<VecDeque<Job>>,
+    /// Polls begun.
+    polls: Cell<u64>,
+    /// Jobs taken from the slot in a row.
+    slot_runs: Cell<u32>,
+    /// Polls until the next upkeep.
+    until_upkeep: Cell<u32>,
+    /// Polls between two upkeeps: as many as fit into `UPKEEP_EVERY_NS`.
+    polls_per_upkeep: Cell<u32>,
+    /// When the last upkeep was.
+    last_upkeep_ns: Cell<u64>,
+    /// When this worker last looked at the driver.
+    last_look_ns: Cell<u64>,
+    /// While wakers of a harvest are called: what they wake goes to the queue, announced once.
+    harvesting: Cell<bool>,
+    /// Wakers of a harvest, kept for their memory.
+    pub(super) wakers: RefCell<Vec<Waker>>,
+    /// In which order to look at the others.
+    victims: Victims,
+    /// How long others' slots have been full.
+    pub(super) slot_watch: RefCell<SlotWatch>,
+}
+
+impl Local {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, queue: Worker<Job>) -> Self {
+        let workers = shared.workers();
+        Self {
+            index,
+            shared,
+            queue,
+            pinned: RefCell::default(),
+            polls: Cell::new(0),
+            slot_runs: Cell::new(0),
+            until_upkeep: Cell::new(1),
+            polls_per_upkeep: Cell::new(1),
+            last_upkeep_ns: Cell::new(0),
+            last_look_ns: Cell::new(0),
+            harvesting: Cell::new(false),
+            wakers: RefCell::default(),
+            victims: Victims::new(index, workers),
+            slot_watch: RefCell::new(SlotWatch::new(workers)),
+        }
+    }
+
+    /// Runs jobs on the calling thread until the scheduler is stopped.
+    pub(crate) fn run(self) {
+        let local = Rc::new(self);
+        LOCAL.with(|current| current.replace(Some(local.clone())));
+        while !local.shared.is_stopped() {
+            match local.next_job() {
+                Some(job) => local.run_job(job),
+                None => local.idle(),
+            }
+        }
+        local.run_what_is_left();
+        LOCAL.with(|current| current.replace(None));
+    }
+
+    /// The next job of this worker's own, or from outside.
+    #[inline]
+    fn next_job(&self) -> Option<Job> {
+        self.until_upkeep.set(self.until_upkeep.get() - 1);
+        if self.until_upkeep.get() == 0 {
+            if let Some(job) = self.upkeep() {
+                return Some(job);
+            }
+        }
+        if let Some(job) = self.take_slot() {
+            return Some(job);
+        }
+        self.slot_runs.set(0);
+        self.take_pinned()
+            .or_else(|| self.queue.pop())
+            .or_else(|| self.take_injected())
+    }
+
+    #[inline]
+    fn take_slot(&self) -> Option<Job> {
+        let job = self.shared.remotes[self.index].slot.take()?;
+        let runs = self.slot_runs.get() + 1;
+        self.slot_runs.set(runs);
+        if runs <= MAX_SLOT_RUNS {
+            return Some(job);
+        }
+        // Announced nowhere: the queue's front is taken next, so this one waits behind a job that
+        // was announced, or is the only one.
+        self.queue.push(job);
+        None
+    }
+
+    /// Pinned jobs and the queue take turns, by the parity of the polls.
+    #[inline]
+    fn take_pinned(&self) -> Option<Job> {
+        let mut pinned = self.pinned.borrow_mut();
+        if pinned.is_empty() {
+            self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        }
+        if !pinned.is_empty() && (self.polls.get() % 2 == 0 || self.queue.is_empty()) {
+            return pinned.pop_front();
+        }
+        None
+    }
+
+    #[inline]
+    fn take_injected(&self) -> Option<Job> {
+        self.shared.injector.take(self.index, &self.queue)
+    }
+
+    #[inline]
+    fn run_job(&self, job: Job) {
+        let polls = self.polls.get() + 1;
+        self.polls.set(polls);
+        // Relaxed: thieves compare it with what they saw before; no other data hangs on it.
+        let remote = &self.shared.remotes[self.index];
+        remote.polls.store(polls, Ordering::Relaxed);
+        job.run();
+    }
+
+    /// What a busy worker does now and then: timers, events, jobs from outside.
+    #[cold]
+    fn upkeep(&self) -> Option<Job> {
+        let now_ns = self.shared.clock.now_ns();
+        self.adapt_upkeep(now_ns);
+        self.fire_timers(now_ns);
+        if now_ns.saturating_sub(self.last_look_ns.get()) >= UPKEEP_EVERY_NS {
+            self.last_look_ns.set(now_ns);
+            self.look_at_driver(now_ns);
+        }
+        self.take_injected()
+    }
+
+    /// Chooses after how many polls the next upkeep comes.
+    fn adapt_upkeep(&self, now_ns: u64) {
+        let spent = now_ns.saturating_sub(self.last_upkeep_ns.get()).max(1);
+        self.last_upkeep_ns.set(now_ns);
+        let per_upkeep = u64::from(self.polls_per_upkeep.get());
+        let fitting = (per_upkeep * UPKEEP_EVERY_NS / spent).clamp(1, u64::from(MAX_POLLS_PER_UPKEEP));
+        // At most doubling: one short round says little about the next.
+        let next = u32::try_from(fitting.min(per_upkeep * 2)).unwrap_or(MAX_POLLS_PER_UPKEEP);
+        self.polls_per_upkeep.set(next);
+        self.until_upkeep.set(next);
+    }
+
+    /// Wakes what is due among this worker's timers.
+    pub(super) fn fire_timers(&self, now_ns: u64) {
+        self.fire(&self.shared.remotes[self.index].timers, now_ns);
+    }
+
+    /// Wakes what is due among the timers of threads that are no workers.
+    pub(super) fn fire_outside_timers(&self, now_ns: u64) {
+        self.fire(&self.shared.outside_timers, now_ns);
+    }
+
+    fn fire(&self, timers: &Timers, now_ns: u64) {
+        if timers.next_deadline_ns() <= now_ns {
+            timers.expire(now_ns, TIMERS_PER_TURN, &mut self.wakers.borrow_mut());
+            self.deliver(false);
+        }
+    }
+
+    /// Calls the wakers of a harvest. `alone`: this worker has nothing else to do, so that the
+    /// first of what they wake needs nobody else.
+    pub(super) fn deliver(&self, alone: bool) {
+        let mut wakers = std::mem::take(&mut *self.wakers.borrow_mut());
+        if wakers.is_empty() {
+            return;
+        }
+        self.harvesting.set(true);
+        let woken = wakers.len();
+        wakers.drain(..).for_each(|waker| self.call(waker));
+        self.harvesting.set(false);
+        self.wakers.replace(wakers);
+        if woken > usize::from(alone) && !self.queue.is_empty() {
+            self.shared.work_posted();
+        }
+    }
+
+    /// Wakers may be foreign code, whose panic must not end the worker.
+    fn call(&self, waker: Waker) {
+        self.shared.hooks.guard_waker(|| waker.wake());
+    }
+
+    /// Nothing of its own to do: search, and park if that finds nothing.
+    #[cold]
+    fn idle(&self) {
+        let mut searching = self.shared.sleep.start_search();
+        loop {
+            if searching.is_some() {
+                if let Some(job) = self.search() {
+                    self.found(searching);
+                    return self.run_job(job);
+                }
+            }
+            match self.park(searching) {
+                // It woke by itself, with events, or to end.
+                None => return,
+                woken => searching = woken,
+            }
+        }
+    }
+
+    /// A searcher found work: the last one recruits another if there is more.
+    pub(super) fn found(&self, searching: Option<Searching>) {
+        let Some(searching) = searching else { return };
+        let last = self.shared.sleep.end_search(searching);
+        if last && self.shared.has_work(self.index) {
+            self.shared.work_posted();
+        }
+    }
+
+    /// Looks everywhere once.
+    pub(super) fn search(&self) -> Option<Job> {
+        if let Some(job) = self.take_injected() {
+            return Some(job);
+        }
+        self.inbox_or_own_queue().or_else(|| {
+            self.victims.find(|victim| {
+                steal_from(&self.shared.remotes[victim].stealer, &self.queue)
+            })
+        })
+        .or_else(|| self.take_aged_slot())
+    }
+
+    fn inbox_or_own_queue(&self) -> Option<Job> {
+        let mut pinned = self.pinned.borrow_mut();
+        self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        pinned.pop_front().or_else(|| self.queue.pop())
+    }
+
+    /// The workers end: what is queued here is run, which ends it, since all tasks are cancelled.
+    fn run_what_is_left(&self) {
+        loop {
+            let job = self.shared.remotes[self.index].slot.take();
+            let Some(job) = job.or_else(|| self.inbox_or_own_queue()) else {
+                return self.shared.drain();
+            };
+            job.run();
+        }
+    }
+
+    /// Queues a job that any worker may run.
+    #[inline]
+    fn schedule(&self, job: Job, reason: Reason) {
+        if self.harvesting.get() {
+            self.queue.push(job);
+        } else if reason == Reason::Again {
+            // Announced nowhere: this worker takes its next job now, from the front of the same
+            // queue, so this one waits behind a job that was announced, or is the only one.
+            self.queue.push(job);
+        } else if let Some(before) = self.shared.remotes[self.index].slot.put(job) {
+            self.queue.push(before);
+            self.shared.work_posted();
+        }
+    }
+}
+
+/// Lends this thread's worker, where it is one of `shared`'s.
+#[inline]
+fn with_local<R>(shared: &Arc<Shared>, act: impl FnOnce(&Local) -> R) -> Option<R> {
+    let lent = LOCAL.try_with(|current| {
+        let current = current.borrow();
+        let local = current.as_ref()?;
+        Arc::ptr_eq(&local.shared, shared).then(|| act(local))
+    });
+    lent.ok().flatten()
+}
+
+/// Queues a job on the calling worker; gives it back where the thread is none of `shared`'s.
+#[inline]
+pub(super) fn schedule_here(shared: &Arc<Shared>, job: Job, reason: Reason) -> Option<Job> {
+    let mut job = Some(job);
+    with_local(shared, |local| {
+        if let Some(job) = job.take() {
+            local.schedule(job, reason);
+        }
+    });
+    job
+}
+
+/// Queues a pinned job where the calling thread is its worker; gives it back otherwise.
+pub(super) fn schedule_pinned_here(
+    shared: &Arc<Shared>,
+    worker: usize,
+    job: Job,
+) -> Option<Job> {
+    let mut job = Some(job);
+    with_local(shared, |local| {
+        if local.index == worker {
+            local.pinned.borrow_mut().extend(job.take());
+        }
+    });
+    job
+}
+
+/// The index of the calling worker, where the thread is one of `shared`'s.
+pub(crate) fn index_here(shared: &Arc<Shared>) -> Option<usize> {
+    with_local(shared, |local| local.index)
+}
+
+/// Whether the calling thread is a worker of any scheduler.
+pub(crate) fn is_any_worker() -> bool {
+    LOCAL.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+}
+
+/// The timers of the calling worker, where the thread is one of `shared`'s.
+pub(crate) fn local_timers(shared: &Arc<Shared>) -> Option<Arc<Timers>> {
+    with_local(shared, |local| {
+        local.shared.remotes[local.index].timers.clone()
+    })
+}

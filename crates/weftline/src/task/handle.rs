@@ -1,0 +1,243 @@
+//! The owned right to a task's output.
+
+use super::raw::RawTask;
+use super::shared::SharedHandle;
+use super::{Id, JoinError, Task, drive, harness};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// The right to the output of a task. As a future it gives that output, or a [`JoinError`] where
+/// the task was cancelled or panicked.
+///
+/// Dropping it detaches the task, which runs on; a panic that nobody can then read is
+/// [reported](crate::runtime::Builder::on_unhandled). See [`cancel_on_drop`](Self::cancel_on_drop)
+/// for the other way.
+///
+/// # Cancel safety
+///
+/// A handle that is polled by reference and then left loses nothing: the output stays until it is
+/// taken.
+///
+/// # Panics
+///
+/// Polling it after it gave the output panics.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let handle = weftline::spawn(async { 6 * 7 });
+///     assert_eq!(handle.await.unwrap(), 42);
+/// });
+/// ```
+#[must_use = "dropping a `JoinHandle` detaches its task"]
+pub struct JoinHandle<T> {
+    /// The task; the handle holds a reference.
+    task: RawTask,
+    /// Whether the output was given out.
+    taken: bool,
+    /// Whether dropping the handle cancels the task.
+    cancel_on_drop: bool,
+    output: PhantomData<T>,
+}
+
+#[expect(unsafe_code, reason = "a shared handle gives no access to the output")]
+// SAFETY: through `&JoinHandle` one reaches the task's header alone; the output moves out through
+// `&mut` or by value, for which `T: Send` is what `Send` asks for.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+// As for `std::thread::JoinHandle`: a panic of the task arrives as an error.
+impl<T> UnwindSafe for JoinHandle<T> {}
+impl<T> RefUnwindSafe for JoinHandle<T> {}
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// The handle of a new task, whose join reference it takes over.
+    ///
+    /// # Safety
+    ///
+    /// The task is new, its output is a `T`, and no other handle is made for it.
+    #[expect(unsafe_code, reason = "takes over a reference")]
+    pub(super) unsafe fn new(task: RawTask) -> Self {
+        Self {
+            task,
+            taken: false,
+            cancel_on_drop: false,
+            output: PhantomData,
+        }
+    }
+
+    /// A reference to the task.
+    #[must_use]
+    #[expect(unsafe_code, reason = "makes a reference")]
+    pub fn task(&self) -> Task {
+        // SAFETY: the handle holds a reference.
+        unsafe { Task::retained(self.task) }
+    }
+
+    /// The task's id.
+    #[must_use]
+    #[expect(unsafe_code, reason = "reads the header")]
+    pub fn id(&self) -> Id {
+        // SAFETY: the handle holds a reference.
+        unsafe { self.task.header() }.id
+    }
+
+    /// Whether the task has ended, so that awaiting it takes no time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let mut handle = weftline::spawn(async {});
+    ///     (&mut handle).await.unwrap();
+    ///     assert!(handle.is_finished());
+    /// });
+    /// ```
+    #[must_use]
+    #[expect(unsafe_code, reason = "reads the header")]
+    pub fn is_finished(&self) -> bool {
+        // SAFETY: the handle holds a reference.
+        unsafe { self.task.header() }.state.load().is_complete()
+    }
+
+    /// Asks the task to end; see [`Task::cancel`]. Awaiting the handle afterwards waits until the
+    /// task is really gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let handle = weftline::spawn(std::future::pending::<()>());
+    ///     handle.cancel();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    #[expect(unsafe_code, reason = "acts on the task")]
+    pub fn cancel(&self) {
+        // SAFETY: the handle holds a reference.
+        unsafe { harness::cancel(self.task) }
+    }
+
+    /// Makes dropping the handle cancel the task instead of detaching it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let handle = weftline::spawn(std::future::pending::<()>()).cancel_on_drop();
+    ///     let task = handle.task();
+    ///     drop(handle);
+    ///     while !task.is_finished() {
+    ///         weftline::yield_now().await;
+    ///     }
+    /// });
+    /// ```
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+
+    /// Blocks the calling thread until the task has ended. For plain threads: on a worker it
+    /// keeps the worker from running anything else, the awaited task perhaps included.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting the handle.
+    ///
+    /// # Panics
+    ///
+    /// If the output was already taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let handle = runtime.spawn(async { "done" });
+    /// assert_eq!(handle.wait()?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait(self) -> Result<T, JoinError> {
+        drive(pin!(self), None).expect("without a deadline the wait ends with the task")
+    }
+
+    /// As [`wait`](Self::wait), for at most `limit`. `None`: the task has not ended; the handle
+    /// can be used further.
+    ///
+    /// # Panics
+    ///
+    /// If the output was already taken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = weftline::Runtime::new()?;
+    /// let mut handle = runtime.spawn(std::future::pending::<()>());
+    /// assert!(handle.wait_timeout(Duration::from_millis(1)).is_none());
+    /// handle.cancel();
+    /// assert!(handle.wait().unwrap_err().is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_timeout(&mut self, limit: Duration) -> Option<Result<T, JoinError>> {
+        // A deadline beyond what the clock can say is none.
+        drive(pin!(self), Instant::now().checked_add(limit))
+    }
+
+    /// Makes a handle that can be cloned and awaited by many; each gets a clone of the value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let first = weftline::spawn(async { 5 }).shared();
+    ///     let second = first.clone();
+    ///     assert_eq!(first.await.unwrap() + second.await.unwrap(), 10);
+    /// });
+    /// ```
+    pub fn shared(self) -> SharedHandle<T>
+    where
+        T: Clone,
+    {
+        SharedHandle::new(self)
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[expect(unsafe_code, reason = "takes the output")]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.taken, "a `JoinHandle` was polled after it gave its output");
+        // SAFETY: this is the join handle.
+        if !unsafe { harness::poll_join(self.task, cx.waker()) } {
+            return Poll::Pending;
+        }
+        self.taken = true;
+        // SAFETY: complete, not taken before, and `new` promised the type.
+        Poll::Ready(unsafe { harness::take_output(self.task) })
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    #[expect(unsafe_code, reason = "gives the reference back")]
+    fn drop(&mut self) {
+        if self.cancel_on_drop {
+            self.cancel();
+        }
+        // SAFETY: this is the join handle, and uses the task no more.
+        unsafe { harness::drop_join_handle(self.task, self.taken) }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JoinHandle").field(&self.task()).finish()
+    }
+}

@@ -1,0 +1,258 @@
+//! What is done with a task: the state word decides (`state.rs`), this file acts.
+
+use super::current::CurrentTask;
+use super::hooks::{Unhandled, UnhandledKind};
+use super::raw::{Polled, RawTask};
+use super::roster::Reason;
+use super::state::{Complete, DropHandle, FinishPoll, StartPoll};
+use super::{JoinError, budget, waker};
+use crate::job::JobHeader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::task::{Context, Waker};
+
+/// Runs a task that was queued: one poll and what follows from it.
+///
+/// # Safety
+///
+/// `job` was made by `RawTask::job`, and this is its one run.
+pub(crate) unsafe fn run(job: NonNull<JobHeader>) {
+    // SAFETY: passed on.
+    let task = unsafe { RawTask::from_job(job) };
+    // SAFETY: the job owns the task, so it is alive (rule 6) until `finish` or `complete` below.
+    let header = unsafe { task.header() };
+    match header.state.start_poll() {
+        StartPoll::NeverStarted => {
+            // SAFETY: owned, not complete.
+            unsafe { task.cancel() };
+            // SAFETY: as above; the stage is finished.
+            unsafe { complete(task) };
+        }
+        // SAFETY: owned, not complete.
+        StartPoll::Poll => unsafe { poll(task) },
+    }
+}
+
+/// # Safety
+///
+/// The caller owns the task, has begun a poll, and gives the task up.
+#[inline]
+unsafe fn poll(task: RawTask) {
+    // SAFETY: an owned task is alive (rule 6).
+    let header = unsafe { task.header() };
+    let polled = {
+        let _current = CurrentTask::enter(task);
+        budget::begin();
+        header.roster.before_poll(task);
+        // SAFETY: the runtime's reference outlives the poll.
+        let waker = unsafe { waker::borrowed(task) };
+        // SAFETY: owned, not complete.
+        let polled = unsafe { task.poll(&mut Context::from_waker(&waker)) };
+        header.roster.after_poll(task);
+        polled
+    };
+    match polled {
+        // SAFETY: still owned.
+        Polled::Pending => unsafe { finish(task) },
+        // SAFETY: still owned, and the output is stored.
+        Polled::Ready => unsafe { complete(task) },
+        Polled::ReadyButDropPanicked(payload) => {
+            report(task, UnhandledKind::DropPanicked, payload);
+            // SAFETY: as above.
+            unsafe { complete(task) };
+        }
+    }
+}
+
+/// # Safety
+///
+/// The caller owns the task, whose poll was pending, and gives the task up.
+#[inline]
+unsafe fn finish(task: RawTask) {
+    // SAFETY: an owned task is alive (rule 6).
+    let header = unsafe { task.header() };
+    match header.state.finish_poll() {
+        // From here on the task may be gone.
+        FinishPoll::Idle => {}
+        FinishPoll::Again => {
+            // SAFETY: still owned.
+            let job = unsafe { task.job() };
+            header.roster.schedule(job, header.home, Reason::Again);
+        }
+        FinishPoll::Cancelled => {
+            // SAFETY: still owned, not complete.
+            unsafe { task.cancel() };
+            // SAFETY: as above; the stage is finished.
+            unsafe { complete(task) };
+        }
+    }
+}
+
+/// Ends a task whose stage is finished.
+///
+/// # Safety
+///
+/// The caller owns the task, and gives it up together with the runtime's reference.
+unsafe fn complete(task: RawTask) {
+    // SAFETY: an owned task is alive (rule 6).
+    let header = unsafe { task.header() };
+    header.roster.task_ended(task);
+    // Before the joiner can know: a task that was joined is in no list.
+    header.roster.remove(header.slot);
+    match header.state.complete() {
+        // From here on the task may be gone.
+        Complete::Released => {}
+        Complete::WakeJoiner => {
+            // SAFETY: rule 4; the runtime's reference is still ours.
+            let waker = unsafe { task.join_waker(Option::take) };
+            wake_joiner(task, waker);
+            // SAFETY: the runtime's reference, given up.
+            unsafe { task.release() };
+        }
+        Complete::Unread => {
+            // SAFETY: rule 2: there is no join handle.
+            drop_unread(task, unsafe { task.drop_output() });
+            // SAFETY: the runtime's reference, given up.
+            unsafe { task.release() };
+        }
+    }
+}
+
+/// Wakes whoever waits; a waker is foreign code and may panic.
+fn wake_joiner(task: RawTask, waker: Option<Waker>) {
+    let Some(waker) = waker else { return };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        report(task, UnhandledKind::WakerPanicked, payload);
+    }
+}
+
+fn drop_unread(task: RawTask, panic: Option<super::error::Payload>) {
+    if let Some(payload) = panic {
+        report(task, UnhandledKind::TaskPanicked, payload);
+    }
+}
+
+/// Reports a panic that no joiner can be given.
+#[cold]
+fn report(task: RawTask, kind: UnhandledKind, payload: super::error::Payload) {
+    // SAFETY: all callers hold a reference to the task.
+    let header = unsafe { task.header() };
+    header
+        .roster
+        .unhandled(Unhandled::new(kind, Some(header), payload));
+}
+
+/// Wakes a task.
+///
+/// # Safety
+///
+/// The caller holds a reference.
+#[inline]
+pub(crate) unsafe fn wake(task: RawTask) {
+    // SAFETY: passed on.
+    let header = unsafe { task.header() };
+    if header.state.wake() {
+        // SAFETY: `wake` made the caller the owner.
+        let job = unsafe { task.job() };
+        header.roster.schedule(job, header.home, Reason::Woken);
+    }
+}
+
+/// Asks a task to end.
+///
+/// # Safety
+///
+/// The caller holds a reference.
+pub(crate) unsafe fn cancel(task: RawTask) {
+    // SAFETY: passed on.
+    let header = unsafe { task.header() };
+    if header.state.cancel() {
+        // SAFETY: `cancel` made the caller the owner.
+        let job = unsafe { task.job() };
+        header.roster.schedule(job, header.home, Reason::Woken);
+    }
+}
+
+/// Ends a task that no queue will take any more.
+///
+/// # Safety
+///
+/// The caller owns the task, and gives it up; it was never polled.
+pub(crate) unsafe fn refuse(task: RawTask) {
+    // SAFETY: owned, not complete.
+    unsafe { task.cancel() };
+    // SAFETY: as above; the stage is finished.
+    unsafe { complete(task) };
+}
+
+/// Gives up a join handle.
+///
+/// # Safety
+///
+/// The caller is the join handle, and uses the task no more. `taken`: it has taken the output.
+pub(crate) unsafe fn drop_join_handle(task: RawTask, taken: bool) {
+    // SAFETY: the join handle holds a reference.
+    let header = unsafe { task.header() };
+    match header.state.drop_join_handle() {
+        // From here on the task may be gone.
+        DropHandle::Released => return,
+        DropHandle::DropWaker => {
+            // SAFETY: rule 3: the transition gave the field back.
+            let waker = unsafe { task.join_waker(Option::take) };
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
+                report(task, UnhandledKind::WakerPanicked, payload);
+            }
+        }
+        DropHandle::DropOutput if taken => {}
+        DropHandle::DropOutput => {
+            // SAFETY: rule 2: complete, and the handle has the stage.
+            drop_unread(task, unsafe { task.drop_output() });
+        }
+    }
+    // SAFETY: the join handle's reference, given up.
+    unsafe { task.release() };
+}
+
+/// Registers a waker for the task's completion. True: the task is complete, and the output may
+/// be taken.
+///
+/// # Safety
+///
+/// The caller is the join handle.
+pub(crate) unsafe fn poll_join(task: RawTask, waker: &Waker) -> bool {
+    // SAFETY: the join handle holds a reference.
+    let state = &unsafe { task.header() }.state;
+    if state.load().is_complete() {
+        return true;
+    }
+    if state.has_join_waker() && !state.take_back_join_waker() {
+        return true;
+    }
+    // SAFETY: rule 3: the flag is unset, by `take_back_join_waker` or from the beginning.
+    let fits = unsafe {
+        task.join_waker(|field| field.as_ref().is_some_and(|old| old.will_wake(waker)))
+    };
+    if !fits {
+        let fresh = Some(waker.clone());
+        // SAFETY: as above.
+        let old = unsafe { task.join_waker(|field| std::mem::replace(field, fresh)) };
+        drop(old);
+    }
+    if state.set_join_waker() {
+        return false;
+    }
+    // SAFETY: rule 3: the flag was unset at completion.
+    drop(unsafe { task.join_waker(Option::take) });
+    true
+}
+
+/// Takes the output of a complete task.
+///
+/// # Safety
+///
+/// The caller is the join handle, `poll_join` said true, the output was not taken before, and `T`
+/// is its type.
+pub(crate) unsafe fn take_output<T>(task: RawTask) -> Result<T, JoinError> {
+    // SAFETY: passed on (rule 2).
+    unsafe { task.take_output() }
+}

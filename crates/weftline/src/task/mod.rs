@@ -1,0 +1,244 @@
+//! Tasks: futures that a runtime runs.
+//!
+//! [`spawn`](crate::spawn) gives a future to the runtime, which owns the task from then on: it
+//! runs to its end whether or not anybody keeps the [`JoinHandle`]. A [`Task`] is a reference to
+//! it, as [`std::thread::Thread`] is one to a thread.
+//!
+//! Inside: `raw.rs` is the allocation and the rules of who may touch what, `state.rs` decides,
+//! `harness.rs` acts, `roster.rs` lists the living.
+
+pub mod budget;
+#[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
+mod current;
+mod error;
+mod handle;
+#[expect(unsafe_code, reason = "acts on tasks as the state word allows")]
+mod harness;
+#[expect(unsafe_code, reason = "hooks are given references to tasks")]
+mod hooks;
+mod id;
+#[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
+mod raw;
+#[expect(unsafe_code, reason = "lists tasks without holding references to them")]
+mod roster;
+mod shared;
+#[expect(unsafe_code, reason = "a new task is owned by its spawner")]
+mod spawn;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wait;
+#[expect(unsafe_code, reason = "a `RawWaker` needs a hand-written vtable")]
+mod waker;
+mod yield_now;
+
+pub use current::current;
+pub use error::JoinError;
+pub use handle::JoinHandle;
+pub use hooks::{Unhandled, UnhandledKind};
+pub use id::Id;
+pub use shared::SharedHandle;
+pub use spawn::{Builder, spawn, spawn_blocking, spawn_local, spawn_pinned};
+pub use yield_now::{YieldNow, yield_now};
+
+pub(crate) use hooks::Hooks;
+pub(crate) use roster::{Admission, Reason, Roster, Schedule};
+pub(crate) use spawn::EnteredRoster;
+pub(crate) use wait::drive;
+
+use raw::{Header, RawTask};
+use std::fmt;
+use std::panic::Location;
+
+/// Who may run a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Home(u32);
+
+impl Home {
+    /// Any worker.
+    pub(crate) const ANY: Self = Self(0);
+    /// A thread that may block.
+    pub(crate) const BLOCKING: Self = Self(1);
+
+    /// The worker of that index alone.
+    pub(crate) fn worker(index: usize) -> Self {
+        Self(u32::try_from(index).expect("there are fewer than 2^32 workers") + 2)
+    }
+
+    /// The one worker that may run it, if it is one.
+    pub(crate) fn pinned_to(self) -> Option<usize> {
+        self.0.checked_sub(2).map(|index| index as usize)
+    }
+}
+
+/// What a task is doing, as seen from outside at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It waits for something that it awaits.
+    Waiting,
+    /// It is queued, or being run.
+    Scheduled,
+    /// It has ended.
+    Finished,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Waiting => "waiting",
+            Status::Scheduled => "queued or running",
+            Status::Finished => "finished",
+        })
+    }
+}
+
+/// A reference to a task: its identity, its state, and a way to cancel it. Cheap to clone.
+///
+/// It keeps neither the task's future nor its output alive.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let handle = weftline::task::Builder::new()
+///         .name("answer")
+///         .spawn(async { 42 });
+///     let task = handle.task();
+///     assert_eq!(task.name(), Some("answer"));
+///     assert_eq!(handle.await.unwrap(), 42);
+///     assert!(task.is_finished());
+/// });
+/// ```
+pub struct Task(RawTask);
+
+impl Task {
+    /// A new reference.
+    ///
+    /// # Safety
+    ///
+    /// `task` has a reference that outlives the call.
+    #[expect(unsafe_code, reason = "makes a reference from a pointer")]
+    unsafe fn retained(task: RawTask) -> Self {
+        // SAFETY: passed on.
+        unsafe { task.retain() };
+        Self(task)
+    }
+
+    #[expect(unsafe_code, reason = "reads the header")]
+    fn header(&self) -> &Header {
+        // SAFETY: a `Task` holds a reference.
+        unsafe { self.0.header() }
+    }
+
+    /// The task's id.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.header().id
+    }
+
+    /// The name that its spawner gave it, by [`Builder::name`].
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.header().name()
+    }
+
+    /// The place in the program that spawned it.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.header().spawned_at
+    }
+
+    /// The task that spawned it; `None` where no task did.
+    #[must_use]
+    pub fn parent(&self) -> Option<Id> {
+        self.header().parent
+    }
+
+    /// What the task is doing. It may be doing something else by the time this returns.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = self.header().state.load();
+        if state.is_complete() {
+            Status::Finished
+        } else if state.is_owned() {
+            Status::Scheduled
+        } else {
+            Status::Waiting
+        }
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.header().state.load().is_complete()
+    }
+
+    /// Whether the task was asked to end.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.header().state.load().is_cancelled()
+    }
+
+    /// Asks the task to end. It ends at its next suspension: its future is dropped there, and its
+    /// joiner gets an error that [is a cancellation](JoinError::is_cancelled). A task that has not
+    /// begun never begins; one that returns its value without suspending again has returned. No
+    /// effect on a task that has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let handle = weftline::spawn(std::future::pending::<()>());
+    ///     handle.task().cancel();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    #[expect(unsafe_code, reason = "acts on the task")]
+    pub fn cancel(&self) {
+        // SAFETY: a `Task` holds a reference.
+        unsafe { harness::cancel(self.0) }
+    }
+}
+
+impl Clone for Task {
+    #[expect(unsafe_code, reason = "makes a reference")]
+    fn clone(&self) -> Self {
+        // SAFETY: a `Task` holds a reference.
+        unsafe { Self::retained(self.0) }
+    }
+}
+
+impl Drop for Task {
+    #[expect(unsafe_code, reason = "gives a reference back")]
+    fn drop(&mut self) {
+        // SAFETY: a `Task` holds a reference, and gives it up here.
+        unsafe { self.0.release() }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id().get())
+            .field("name", &self.name())
+            .field("status", &self.status())
+            .field("spawned_at", &format_args!("{}", self.spawned_at()))
+            .finish()
+    }
+}
+
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Task {}
+
+impl Header {
+    /// The name given by the spawner.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.extra.as_ref()?.name.as_deref()
+    }
+}

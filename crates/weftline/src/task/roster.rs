@@ -1,0 +1,188 @@
+//! The list of living tasks, and a task's way to its queues.
+//!
+//! A runtime has several rosters, so that workers do not meet at one lock; a task stands in the
+//! roster of whoever spawned it. The roster owns nothing: the runtime's reference, which lasts
+//! until completion, keeps what is listed alive.
+
+use super::hooks::{Hooks, Unhandled};
+use super::raw::RawTask;
+use super::{Home, Task};
+use crate::job::Job;
+use crate::platform::{Condvar, Mutex};
+use crate::platform::fork::Generation;
+use slab::Slab;
+use std::time::{Duration, Instant};
+
+/// Why a job is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It is new.
+    Spawned,
+    /// Somebody woke it.
+    Woken,
+    /// It was woken while it ran: it goes behind what waits already.
+    Again,
+}
+
+/// How a task asks to be run: the one call from here up to the scheduler.
+pub(crate) trait Schedule: Send + Sync {
+    /// Queues `job` where `home` allows.
+    fn schedule(&self, job: Job, home: Home, reason: Reason);
+    /// What is called around tasks.
+    fn hooks(&self) -> &Hooks;
+    /// The calling thread as a home, where it is a worker of this scheduler.
+    fn here(&self) -> Option<Home>;
+    /// A worker for a task that must stay on one.
+    fn choose(&self) -> Home;
+}
+
+/// Whether new tasks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Yes.
+    Open,
+    /// The runtime shuts down: they are taken and cancelled at once.
+    Closing,
+    /// The workers are gone: nothing will run any more.
+    Closed,
+}
+
+/// One of a runtime's lists of living tasks.
+pub(crate) struct Roster {
+    /// What is listed, and whether more is taken.
+    list: Mutex<List>,
+    /// Told when the last task leaves a list that takes no more.
+    emptied: Condvar,
+    /// The scheduler.
+    schedule: Box<dyn Schedule>,
+    /// The process whose threads run the tasks.
+    generation: Generation,
+}
+
+struct List {
+    tasks: Slab<RawTask>,
+    admission: Admission,
+}
+
+impl Roster {
+    pub(crate) fn new(schedule: Box<dyn Schedule>) -> Self {
+        Self {
+            list: Mutex::new(List {
+                tasks: Slab::new(),
+                admission: Admission::Open,
+            }),
+            emptied: Condvar::new(),
+            schedule,
+            generation: Generation::watch(),
+        }
+    }
+
+    /// The process that the runtime's threads live in.
+    #[inline]
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Lists a new task and says whether it may run.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else knows the task yet; it stays alive until [`Roster::remove`].
+    pub(crate) unsafe fn insert(&self, task: RawTask) -> Admission {
+        let mut list = self.list.lock();
+        let slot = list.tasks.insert(task);
+        let slot = u32::try_from(slot).expect("a roster lists at most 2^32 tasks");
+        // SAFETY: passed on. The lock is held, so that nobody finds the task in the list before.
+        unsafe { task.set_slot(slot) };
+        list.admission
+    }
+
+    /// Takes a task off the list.
+    pub(crate) fn remove(&self, slot: u32) {
+        let mut list = self.list.lock();
+        list.tasks.remove(slot as usize);
+        if list.admission != Admission::Open && list.tasks.is_empty() {
+            self.emptied.notify_all();
+        }
+    }
+
+    /// Waits until no task is listed, at most until `deadline`. To be called once new tasks are
+    /// cancelled at birth. False: some are left.
+    pub(crate) fn wait_empty(&self, deadline: Option<Instant>) -> bool {
+        let mut list = self.list.lock();
+        while !list.tasks.is_empty() {
+            // Without a deadline, wait in long steps: one code path for both.
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return false;
+            }
+            self.emptied.wait_for(&mut list, left);
+        }
+        true
+    }
+
+    /// Changes whether new tasks are taken.
+    pub(crate) fn admit(&self, admission: Admission) {
+        self.list.lock().admission = admission;
+    }
+
+    /// How many tasks are listed.
+    pub(crate) fn len(&self) -> usize {
+        self.list.lock().tasks.len()
+    }
+
+    /// References to all listed tasks.
+    pub(crate) fn tasks(&self) -> Vec<Task> {
+        let list = self.list.lock();
+        let tasks = list.tasks.iter();
+        // SAFETY: a listed task is alive: completion needs the lock first, to take it off.
+        tasks.map(|(_, task)| unsafe { Task::retained(*task) }).collect()
+    }
+
+    /// Queues a job of a task that is listed here.
+    #[inline]
+    pub(crate) fn schedule(&self, job: Job, home: Home, reason: Reason) {
+        self.schedule.schedule(job, home, reason);
+    }
+
+    /// The calling thread as a home, where it is a worker.
+    pub(crate) fn here(&self) -> Option<Home> {
+        self.schedule.here()
+    }
+
+    /// A worker for a task that must stay on one.
+    pub(crate) fn choose(&self) -> Home {
+        self.schedule.choose()
+    }
+
+    /// Tells the hooks that a task is about to be polled.
+    #[inline]
+    pub(crate) fn before_poll(&self, task: RawTask) {
+        self.schedule.hooks().before_poll(task);
+    }
+
+    /// Tells the hooks that a task was polled.
+    #[inline]
+    pub(crate) fn after_poll(&self, task: RawTask) {
+        self.schedule.hooks().after_poll(task);
+    }
+
+    /// Tells the hooks that a task is new.
+    #[inline]
+    pub(crate) fn task_spawned(&self, task: RawTask) {
+        self.schedule.hooks().task_spawned(task);
+    }
+
+    /// Tells the hooks that a task has ended.
+    #[inline]
+    pub(crate) fn task_ended(&self, task: RawTask) {
+        self.schedule.hooks().task_ended(task);
+    }
+
+    /// Reports what no joiner can be told.
+    pub(crate) fn unhandled(&self, unhandled: Unhandled) {
+        self.schedule.hooks().unhandled(unhandled);
+    }
+}

@@ -1,0 +1,173 @@
+//! A join handle for many.
+
+use super::{JoinError, JoinHandle, Task};
+use crate::platform::Mutex;
+use slab::Slab;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// What every clone gets: the error cannot be cloned, so it is shared.
+type SharedOutput<T> = Result<T, Arc<JoinError>>;
+
+/// A join handle that can be cloned and awaited by many. Made by [`JoinHandle::shared`].
+///
+/// The task runs on when all clones are dropped.
+///
+/// # Cancel safety
+///
+/// A clone that is dropped loses nothing: the output is kept for the others.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let config = weftline::spawn(async { String::from("config") }).shared();
+///     let users: Vec<_> = (0..3)
+///         .map(|n| {
+///             let config = config.clone();
+///             weftline::spawn(async move { format!("{n}: {}", config.await.unwrap()) })
+///         })
+///         .collect();
+///     for (n, user) in users.into_iter().enumerate() {
+///         assert_eq!(user.await.unwrap(), format!("{n}: config"));
+///     }
+/// });
+/// ```
+#[must_use = "futures do nothing unless awaited"]
+pub struct SharedHandle<T> {
+    /// What the clones share.
+    output: Arc<Mutex<Output<T>>>,
+    /// The task.
+    task: Task,
+    /// This clone's place among the waiting, from its first pending poll on.
+    place: Option<usize>,
+}
+
+enum Output<T> {
+    /// The task runs.
+    Awaited {
+        handle: JoinHandle<T>,
+        waiting: Slab<Option<Waker>>,
+    },
+    /// It has ended.
+    Given(Arc<SharedOutput<T>>),
+}
+
+/// Wakes everybody who waits. Weak, since the task keeps it and is kept by what it points to.
+struct WakeAll<T>(Weak<Mutex<Output<T>>>);
+
+impl<T: Send + Sync> Wake for WakeAll<T> {
+    fn wake(self: Arc<Self>) {
+        let Some(output) = self.0.upgrade() else {
+            return;
+        };
+        let mut wakers = Vec::new();
+        if let Output::Awaited { waiting, .. } = &mut *output.lock() {
+            wakers.extend(waiting.iter_mut().filter_map(|(_, waker)| waker.take()));
+        }
+        // Outside of the lock: a waker is foreign code.
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T> SharedHandle<T> {
+    pub(super) fn new(handle: JoinHandle<T>) -> Self {
+        let task = handle.task();
+        let waiting = Slab::new();
+        Self {
+            output: Arc::new(Mutex::new(Output::Awaited { handle, waiting })),
+            task,
+            place: None,
+        }
+    }
+
+    /// A reference to the task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.task.clone()
+    }
+
+    fn leave(&mut self) {
+        let Some(place) = self.place.take() else {
+            return;
+        };
+        let mut left = None;
+        if let Output::Awaited { waiting, .. } = &mut *self.output.lock() {
+            left = waiting.try_remove(place);
+        }
+        drop(left); // outside of the lock: a waker is foreign code
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
+    type Output = SharedOutput<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mine = cx.waker().clone();
+        let all = Waker::from(Arc::new(WakeAll(Arc::downgrade(&self.output))));
+        let this = &mut *self;
+        // Wakers are foreign code: what leaves the list is woken and dropped outside of the lock.
+        let (given, left) = this.output.lock().poll(&all, mine, &mut this.place);
+        left.into_iter().for_each(Waker::wake);
+        match given {
+            Some(output) => Poll::Ready((*output).clone()),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Output<T> {
+    /// The output, where it is there, and the wakers that are no longer needed here.
+    fn poll(
+        &mut self,
+        all: &Waker,
+        mine: Waker,
+        place: &mut Option<usize>,
+    ) -> (Option<Arc<SharedOutput<T>>>, Vec<Waker>) {
+        let Output::Awaited { handle, waiting } = self else {
+            return (self.given(), vec![]);
+        };
+        let Poll::Ready(output) = Pin::new(handle).poll(&mut Context::from_waker(all)) else {
+            let key = *place.get_or_insert_with(|| waiting.insert(None));
+            waiting[key] = Some(mine);
+            return (None, vec![]);
+        };
+        let left = std::mem::take(waiting);
+        *self = Output::Given(Arc::new(output.map_err(Arc::new)));
+        *place = None;
+        let left = left.into_iter().filter_map(|(_, waker)| waker).collect();
+        (self.given(), left)
+    }
+
+    fn given(&self) -> Option<Arc<SharedOutput<T>>> {
+        match self {
+            Output::Given(output) => Some(output.clone()),
+            Output::Awaited { .. } => None,
+        }
+    }
+}
+
+impl<T> Clone for SharedHandle<T> {
+    fn clone(&self) -> Self {
+        Self {
+            output: self.output.clone(),
+            task: self.task.clone(),
+            place: None,
+        }
+    }
+}
+
+impl<T> Drop for SharedHandle<T> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<T> fmt::Debug for SharedHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SharedHandle").field(&self.task).finish()
+    }
+}

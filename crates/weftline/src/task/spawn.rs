@@ -1,0 +1,400 @@
+//! From a future to a queued task.
+
+use super::raw::{Extra, Header, RawTask};
+use super::state::State;
+use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness};
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+thread_local! {
+    /// Where this thread's new tasks are listed: set while it runs in a runtime.
+    static ROSTER: RefCell<Option<Arc<Roster>>> = const { RefCell::new(None) };
+}
+
+/// Makes a roster the calling thread's until it is dropped.
+pub(crate) struct EnteredRoster {
+    /// The roster before: runtimes nest.
+    outer: Option<Arc<Roster>>,
+}
+
+impl EnteredRoster {
+    pub(crate) fn enter(roster: Arc<Roster>) -> Self {
+        Self {
+            outer: ROSTER.with(|current| current.replace(Some(roster))),
+        }
+    }
+}
+
+impl Drop for EnteredRoster {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        // A thread that is ending has no roster to restore.
+        let _ = ROSTER.try_with(|current| current.replace(outer));
+    }
+}
+
+/// Lends the thread's roster.
+#[track_caller]
+#[inline]
+fn with_roster<R>(what: &str, spawn: impl FnOnce(&Arc<Roster>) -> R) -> R {
+    let Some(result) = ROSTER.with(|current| current.borrow().as_ref().map(spawn)) else {
+        no_runtime(what)
+    };
+    result
+}
+
+#[cold]
+#[track_caller]
+fn no_runtime(what: &str) -> ! {
+    panic!(
+        "`{what}` was called outside of a weftline runtime: call it in `weftline::run`, in \
+         `Runtime::block_on`, in a task, or after `Handle::enter`"
+    )
+}
+
+/// Gives a future to the current runtime, which runs it on its workers from now on, whether or
+/// not the handle is awaited.
+///
+/// # Panics
+///
+/// Outside of a runtime, and in a forked child process.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let tasks: Vec<_> = (1..=3).map(|n| weftline::spawn(async move { n * n })).collect();
+///     let mut sum = 0;
+///     for task in tasks {
+///         sum += task.await.unwrap();
+///     }
+///     assert_eq!(sum, 14);
+/// });
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new().spawn(future)
+}
+
+/// Gives a future that is not `Send` to the worker that this code runs on; it never leaves it.
+///
+/// # Panics
+///
+/// Outside of a task: the main future and blocking jobs run on threads of their own. Use
+/// [`spawn_pinned`] there.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// weftline::run(async {
+///     let task = weftline::spawn(async {
+///         weftline::spawn_local(async {
+///             let shared = Rc::new(1);
+///             weftline::yield_now().await;
+///             *shared
+///         })
+///         .await
+///         .unwrap()
+///     });
+///     assert_eq!(task.await.unwrap(), 1);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    Builder::new().spawn_local(future)
+}
+
+/// Runs a closure on one of the workers, and the future it makes on that same worker until its
+/// end. The future need not be `Send`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// weftline::run(async {
+///     let task = weftline::spawn_pinned(|| async {
+///         let count = Rc::new(Cell::new(0));
+///         for _ in 0..3 {
+///             count.set(count.get() + 1);
+///             weftline::yield_now().await;
+///         }
+///         count.get()
+///     });
+///     assert_eq!(task.await.unwrap(), 3);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_pinned<C, F>(make: C) -> JoinHandle<F::Output>
+where
+    C: FnOnce() -> F + Send + 'static,
+    F: Future + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new().spawn_pinned(make)
+}
+
+/// Runs a closure that may block on a thread of its own kind, so that no worker is held.
+///
+/// A closure that has begun cannot be cancelled; one that waits for a thread can.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let names = weftline::spawn_blocking(|| std::fs::read_dir(".").unwrap().count());
+///     assert!(names.await.unwrap() > 0);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_blocking<C, T>(job: C) -> JoinHandle<T>
+where
+    C: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Builder::new().spawn_blocking(job)
+}
+
+/// A task to be spawned, with options.
+///
+/// # Examples
+///
+/// ```
+/// use weftline::task;
+///
+/// weftline::run(async {
+///     let handle = task::Builder::new()
+///         .name("early bird")
+///         .eager(true)
+///         .spawn(async { "no need to wait" });
+///     assert!(handle.is_finished());
+/// });
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it spawns"]
+pub struct Builder {
+    /// What few tasks have; allocated only where asked for.
+    extra: Option<Box<Extra>>,
+    /// Whether the first poll happens at once.
+    eager: bool,
+}
+
+impl Builder {
+    /// A task without name that is queued as usual.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the task a name, for reports and [`Task::name`](super::Task::name).
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        let extra = self.extra.get_or_insert_default();
+        extra.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Whether the task is polled once before `spawn` returns, on the calling thread: a task that
+    /// need not wait for anything is then never queued. As asyncio's eager tasks.
+    pub fn eager(mut self, eager: bool) -> Self {
+        self.eager = eager;
+        self
+    }
+
+    /// As [`spawn`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, and in a forked child process.
+    #[track_caller]
+    #[inline]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        with_roster("spawn", |roster| self.spawn_in(roster, future))
+    }
+
+    /// As [`spawn`], in the given roster.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn spawn_in<F>(self, roster: &Arc<Roster>, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // SAFETY: `Send` future and output: any worker may run it.
+        unsafe { self.start(roster, Home::ANY, future) }
+    }
+
+    /// As [`spawn_local`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a task.
+    #[track_caller]
+    pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        with_roster("spawn_local", |roster| {
+            let Some(home) = roster.here() else {
+                panic!(
+                    "`spawn_local` was called on a thread that is not a worker: use \
+                     `spawn_pinned`, which chooses one"
+                );
+            };
+            // SAFETY: the task stays on the calling thread: `home` is this worker.
+            unsafe { self.start(roster, home, future) }
+        })
+    }
+
+    /// As [`spawn_pinned`]. [`eager`](Self::eager) has no effect.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_pinned<C, F>(mut self, make: C) -> JoinHandle<F::Output>
+    where
+        C: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.eager = false;
+        with_roster("spawn_pinned", |roster| {
+            let home = roster.choose();
+            // SAFETY: until its first poll the future holds only `make`, which is `Send`; from
+            // then on it stays on the worker `home`. The output is `Send`.
+            unsafe { self.start(roster, home, async move { make().await }) }
+        })
+    }
+
+    /// As [`spawn_blocking`]. [`eager`](Self::eager) has no effect.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_blocking<C, T>(self, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        with_roster("spawn_blocking", |roster| {
+            self.spawn_blocking_in(roster, job)
+        })
+    }
+
+    /// As [`spawn_blocking`], in the given roster.
+    #[track_caller]
+    pub(crate) fn spawn_blocking_in<C, T>(mut self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.eager = false;
+        let future = BlockingJob { job: Some(job) };
+        // SAFETY: closure and output are `Send`.
+        unsafe { self.start(roster, Home::BLOCKING, future) }
+    }
+
+    /// # Safety
+    ///
+    /// The future and its output may go wherever `home` allows.
+    #[track_caller]
+    #[inline]
+    unsafe fn start<F>(self, roster: &Arc<Roster>, home: Home, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let spawned_at = Location::caller();
+        roster.generation().assert_same_process();
+        let task = RawTask::new(future, |vtable| Header {
+            vtable,
+            state: State::new(),
+            roster: roster.clone(),
+            id: Id::next(),
+            parent: current::current_id(),
+            spawned_at,
+            extra: self.extra,
+            slot: 0,
+            home,
+        });
+        // SAFETY: new, of this type, and the only handle.
+        let handle = unsafe { JoinHandle::new(task) };
+        // SAFETY: the task is new and owned; its spawner is the first owner.
+        unsafe { enlist(roster, task, self.eager) };
+        handle
+    }
+}
+
+/// Lists a new task and queues it.
+///
+/// # Safety
+///
+/// The task is new, and nobody else knows it but its handle; the caller owns it, and gives it up.
+unsafe fn enlist(roster: &Roster, task: RawTask, eager: bool) {
+    // SAFETY: passed on.
+    let admission = unsafe { roster.insert(task) };
+    roster.task_spawned(task);
+    // SAFETY: the runtime's reference keeps an owned task alive.
+    let header = unsafe { task.header() };
+    match admission {
+        Admission::Open => {}
+        Admission::Closing => {
+            let queue = header.state.cancel();
+            debug_assert!(!queue, "the spawner owns a new task");
+        }
+        // SAFETY: owned, never polled, given up.
+        Admission::Closed => return unsafe { harness::refuse(task) },
+    }
+    // SAFETY: owned, and given up to the job.
+    let job = unsafe { task.job() };
+    if eager {
+        job.run();
+    } else {
+        roster.schedule(job, header.home, Reason::Spawned);
+    }
+}
+
+/// A closure as a future that is ready at its first poll.
+struct BlockingJob<C> {
+    job: Option<C>,
+}
+
+impl<C> Unpin for BlockingJob<C> {}
+
+impl<C: FnOnce() -> T, T> Future for BlockingJob<C> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        let job = self.job.take().expect("a blocking job runs once");
+        Poll::Ready(job())
+    }
+}

@@ -1,0 +1,291 @@
+//! The state word of a task: every change of it is a named transition with a named result.
+//!
+//! No other file touches the word. `docs/task.md` draws the states and numbers the arrows.
+//!
+//! ```text
+//!  63 ... 8     | 6       | 5          | 4             | 3         | 2        | 1        | 0
+//!  references   | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCELLED | COMPLETE | NOTIFIED | OWNED
+//! ```
+
+use crate::platform::atomic::{AtomicUsize, Ordering, fence};
+
+/// Somebody holds the one right to run the task: a job for it is queued, or it is being run.
+/// Stays set once the task is complete, so that a late wake-up finds nothing to do.
+const OWNED: usize = 1 << 0;
+/// Woken since the last poll began.
+const NOTIFIED: usize = 1 << 1;
+/// The output is stored, or was dropped because nobody can ask for it.
+const COMPLETE: usize = 1 << 2;
+/// A cancellation was asked for and not yet delivered.
+const CANCELLED: usize = 1 << 3;
+/// The `JoinHandle` exists.
+const JOIN_INTEREST: usize = 1 << 4;
+/// The join waker's field holds a waker, and belongs to whoever completes the task.
+const JOIN_WAKER: usize = 1 << 5;
+/// The future was polled at least once.
+const STARTED: usize = 1 << 6;
+/// One reference; the count fills the rest of the word.
+const REFERENCE: usize = 1 << 8;
+/// A count that can only be reached by forgetting references in a loop.
+const MAX_REFERENCES: usize = isize::MAX as usize;
+
+/// The state word.
+#[derive(Debug)]
+pub(crate) struct State(AtomicUsize);
+
+/// What [`State::start_poll`] found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum StartPoll {
+    /// Poll the future.
+    Poll,
+    /// The task was cancelled before its first poll: drop the future unpolled.
+    NeverStarted,
+}
+
+/// What follows a poll that returned `Pending`.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FinishPoll {
+    /// Nobody owns the task now; a wake-up will queue it.
+    Idle,
+    /// It was woken meanwhile: the caller still owns it and queues it again.
+    Again,
+    /// A cancellation is to be delivered: the caller still owns it and drops the future.
+    Cancelled,
+}
+
+/// What [`State::complete`] leaves to its caller.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Complete {
+    /// The caller's reference is gone as well; the join handle will find the output.
+    Released,
+    /// The caller owns the join waker's field: wake it, then release the reference.
+    WakeJoiner,
+    /// No join handle is left: drop the output, then release the reference.
+    Unread,
+}
+
+/// What a join handle finds when it is dropped.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DropHandle {
+    /// Interest and reference are gone.
+    Released,
+    /// Interest is gone, the join waker's field is the caller's: drop it, then release.
+    DropWaker,
+    /// The task is complete: the output is the caller's to drop, then release.
+    DropOutput,
+}
+
+/// A read of the word, for those who only want to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Snapshot(usize);
+
+impl Snapshot {
+    pub(crate) fn is_complete(self) -> bool {
+        self.0 & COMPLETE != 0
+    }
+
+    pub(crate) fn is_cancelled(self) -> bool {
+        self.0 & CANCELLED != 0
+    }
+
+    pub(crate) fn is_owned(self) -> bool {
+        self.0 & OWNED != 0
+    }
+
+    fn has_join_waker(self) -> bool {
+        self.0 & JOIN_WAKER != 0
+    }
+}
+
+impl State {
+    /// A task that is about to be queued for the first time, with two references: the runtime's,
+    /// which lasts until completion, and the join handle's.
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(
+            OWNED | NOTIFIED | JOIN_INTEREST | (2 * REFERENCE),
+        ))
+    }
+
+    /// Reads the word. Acquire: whoever sees `COMPLETE` also sees the output, which
+    /// [`State::complete`] released.
+    pub(crate) fn load(&self) -> Snapshot {
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// A wake-up. True: the caller owns the task now and must queue it.
+    #[inline]
+    pub(crate) fn wake(&self) -> bool {
+        // A read-modify-write even when it changes nothing. Release: pairs with the Acquire in
+        // `start_poll`, so that the poll sees what the waker wrote. Acquire: pairs with the
+        // Release in `finish_poll`, so that a new owner sees the future as the last poll left it.
+        self.0.fetch_or(NOTIFIED | OWNED, Ordering::AcqRel) & OWNED == 0
+    }
+
+    /// A request to cancel. True: the caller owns the task now and must queue it.
+    pub(crate) fn cancel(&self) -> bool {
+        // Orderings as in `wake`, which this is with one more bit.
+        let before = self
+            .0
+            .fetch_or(CANCELLED | NOTIFIED | OWNED, Ordering::AcqRel);
+        before & OWNED == 0
+    }
+
+    /// The owner begins a poll: from here on a wake-up counts for the next one.
+    #[inline]
+    pub(crate) fn start_poll(&self) -> StartPoll {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            debug_assert!(seen & OWNED != 0 && seen & COMPLETE == 0);
+            if seen & (CANCELLED | STARTED) == CANCELLED {
+                return StartPoll::NeverStarted;
+            }
+            let next = (seen & !NOTIFIED) | STARTED;
+            // Acquire: pairs with the Release in `wake`. AcqRel keeps the word's release
+            // sequence whole for the joiner's side as well.
+            match self
+                .0
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return StartPoll::Poll,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The owner's poll returned `Pending`.
+    #[inline]
+    pub(crate) fn finish_poll(&self) -> FinishPoll {
+        // Relaxed: a bit that is seen here was set by a read-modify-write whose writes the next
+        // `start_poll` acquires; one that is missed makes the exchange below fail.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if seen & CANCELLED != 0 {
+                return FinishPoll::Cancelled;
+            }
+            if seen & NOTIFIED != 0 {
+                return FinishPoll::Again;
+            }
+            // Release: pairs with the Acquire in `wake`: the next owner sees the future.
+            match self.0.compare_exchange_weak(
+                seen,
+                seen & !OWNED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return FinishPoll::Idle,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The owner has stored the output. Where a join handle is there and not waiting, this gives
+    /// the runtime's reference back in the same step.
+    pub(crate) fn complete(&self) -> Complete {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            debug_assert!(seen & OWNED != 0 && seen & COMPLETE == 0);
+            let (mut next, result) = if seen & JOIN_INTEREST == 0 {
+                (seen, Complete::Unread)
+            } else if seen & JOIN_WAKER != 0 {
+                (seen, Complete::WakeJoiner)
+            } else {
+                (seen - REFERENCE, Complete::Released)
+            };
+            next |= COMPLETE;
+            // Release: pairs with the Acquire in `load` and in the join handle's transitions, so
+            // that the output is seen. Acquire: pairs with the Release in `set_join_waker`.
+            match self
+                .0
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return result,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The join handle has written its waker. False: the task completed first; the field is still
+    /// the handle's.
+    pub(crate) fn set_join_waker(&self) -> bool {
+        self.change_join_waker(|word| word | JOIN_WAKER)
+    }
+
+    /// The join handle wants the waker's field back. False: the task completed first; the field
+    /// belongs to whoever completed it.
+    pub(crate) fn take_back_join_waker(&self) -> bool {
+        self.change_join_waker(|word| word & !JOIN_WAKER)
+    }
+
+    fn change_join_waker(&self, change: impl Fn(usize) -> usize) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            if seen & COMPLETE != 0 {
+                // Acquire: pairs with the Release in `complete`: the output may be taken.
+                fence(Ordering::Acquire);
+                return false;
+            }
+            // Release: pairs with the Acquire in `complete`: the waker is seen.
+            match self.0.compare_exchange_weak(
+                seen,
+                change(seen),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// True while a waker is registered, for the join handle's own use.
+    pub(crate) fn has_join_waker(&self) -> bool {
+        self.load().has_join_waker()
+    }
+
+    /// The join handle goes away.
+    pub(crate) fn drop_join_handle(&self) -> DropHandle {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            if seen & COMPLETE != 0 {
+                // Acquire: pairs with the Release in `complete`: the output is seen.
+                fence(Ordering::Acquire);
+                return DropHandle::DropOutput;
+            }
+            let (next, result) = if seen & JOIN_WAKER != 0 {
+                (seen & !(JOIN_INTEREST | JOIN_WAKER), DropHandle::DropWaker)
+            } else {
+                ((seen & !JOIN_INTEREST) - REFERENCE, DropHandle::Released)
+            };
+            // Release: pairs with the Acquire of the last reference's `release`.
+            match self
+                .0
+                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return result,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// One more reference.
+    #[inline]
+    pub(crate) fn retain(&self) {
+        // Relaxed: made from a reference that is held, so nothing new becomes reachable.
+        let before = self.0.fetch_add(REFERENCE, Ordering::Relaxed);
+        if before > MAX_REFERENCES {
+            std::process::abort();
+        }
+    }
+
+    /// One reference less. True: it was the last, and the caller frees the task.
+    #[inline]
+    pub(crate) fn release(&self) -> bool {
+        // Release: everything done through this reference happens before the task is freed.
+        // Acquire: pairs with those releases, for the one who frees.
+        self.0.fetch_sub(REFERENCE, Ordering::AcqRel) < 2 * REFERENCE
+    }
+}

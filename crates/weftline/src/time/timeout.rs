@@ -1,0 +1,256 @@
+//! [`Timeout`]: a future with a time limit.
+//!
+//! The inner future is polled first, always; the limit takes a place among the timers only once
+//! the inner future has turned out to be pending. Next: `sleep`.
+
+use super::sleep::Sleep;
+use crate::runtime::context;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// Gives a future `limit` to finish, counted from this call.
+///
+/// A future that is ready when the limit is over as well keeps its value: it is polled first each
+/// time. So a limit of zero asks the future once. A limit that reaches beyond what `Instant` can
+/// say (`Duration::MAX`) is none. A future that is ready at once costs no timer.
+///
+/// The limit can only be noticed when the future gives its thread back: a future that computes or
+/// blocks is not interrupted.
+///
+/// # Errors
+///
+/// [`Elapsed`] when the limit is over and the future is still pending.
+///
+/// # Panics
+///
+/// This function does not; awaiting the [`Timeout`] outside of a runtime does, once the future is
+/// pending.
+///
+/// # Cancel safety
+///
+/// Dropping the timeout drops the future. Give a `&mut` of a future to keep it beyond the limit.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use weftline::time::{sleep, timeout};
+///
+/// weftline::run(async {
+///     let quick = timeout(Duration::from_secs(60), async { 7 });
+///     assert_eq!(quick.await, Ok(7));
+///
+///     let slow = timeout(Duration::from_millis(1), sleep(Duration::from_secs(60)));
+///     let error = slow.await.unwrap_err();
+///     assert_eq!(error.to_string(), "not finished within 1ms");
+/// });
+/// ```
+pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
+    let deadline = context::clock().now().checked_add(limit);
+    Timeout {
+        future: future.into_future(),
+        sleep: Sleep::new(deadline),
+        ahead: limit > Duration::ZERO,
+        limit: Some(limit),
+    }
+}
+
+/// Gives a future until `deadline` to finish.
+///
+/// As [`timeout`], but with an instant: several steps can share one limit.
+///
+/// # Errors
+///
+/// [`Elapsed`] when the deadline has come and the future is still pending.
+///
+/// # Panics
+///
+/// This function does not; awaiting the [`Timeout`] outside of a runtime does, once the future is
+/// pending.
+///
+/// # Cancel safety
+///
+/// As [`timeout`].
+///
+/// # Examples
+///
+/// ```
+/// use std::future::{pending, ready};
+/// use std::time::Duration;
+/// use weftline::time::{now, timeout_at};
+///
+/// weftline::run(async {
+///     let deadline = now() + Duration::from_millis(1);
+///     assert!(timeout_at(deadline, ready(())).await.is_ok());
+///     assert!(timeout_at(deadline, pending::<()>()).await.is_err());
+/// });
+/// ```
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    let future = future.into_future();
+    Timeout { future, sleep: Sleep::new(Some(deadline)), ahead: false, limit: None }
+}
+
+pin_project! {
+    /// A future with a time limit; made by [`timeout`] and [`timeout_at`].
+    ///
+    /// # Panics
+    ///
+    /// Polling panics outside of a runtime once the inner future is pending.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weftline::time::{Timeout, timeout};
+    ///
+    /// let limited: Timeout<_> = timeout(Duration::from_secs(1), async { 1 });
+    /// assert_eq!(weftline::run(limited), Ok(1));
+    /// ```
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Timeout<F> {
+        // What is limited.
+        #[pin]
+        future: F,
+        // Over when the limit is.
+        sleep: Sleep,
+        // The limit was not zero when it was given: no need to look at once.
+        ahead: bool,
+        // What was given, for the error.
+        limit: Option<Duration>,
+    }
+}
+
+impl<F> Timeout<F> {
+    /// The future that is limited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::{Ready, ready};
+    /// use std::time::Duration;
+    /// use weftline::time::timeout;
+    ///
+    /// let limited = timeout(Duration::from_secs(1), ready(3));
+    /// let _: &Ready<i32> = limited.get_ref();
+    /// ```
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    /// The future that is limited, for changing it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::ready;
+    /// use std::time::Duration;
+    /// use weftline::time::timeout;
+    ///
+    /// let mut limited = timeout(Duration::from_secs(1), ready(3));
+    /// *limited.get_mut() = ready(4);
+    /// assert_eq!(weftline::run(limited), Ok(4));
+    /// ```
+    pub fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
+    /// The future, without its limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::ready;
+    /// use std::time::Duration;
+    /// use weftline::time::timeout;
+    ///
+    /// let limited = timeout(Duration::ZERO, ready(3));
+    /// assert_eq!(weftline::run(limited.into_inner()), 3);
+    /// ```
+    pub fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(value) = this.future.poll(cx) {
+            this.sleep.disarm();
+            return Poll::Ready(Ok(value));
+        }
+        // Not the task's time slice: a future that uses all of it each time must not hold off
+        // its own limit.
+        this.sleep.poll_deadline(cx, *this.ahead).map(|()| Err(Elapsed { limit: *this.limit }))
+    }
+}
+
+/// The error of a future that did not finish in time.
+///
+/// It turns into an `io::Error` of kind `TimedOut`, so that `?` works in functions that return
+/// those.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::pending;
+/// use std::io;
+/// use std::time::Duration;
+/// use weftline::time::timeout;
+///
+/// async fn read() -> io::Result<()> {
+///     timeout(Duration::from_millis(1), pending()).await?
+/// }
+///
+/// let error = weftline::run(read()).unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed {
+    /// The limit, unless it was a deadline.
+    limit: Option<Duration>,
+}
+
+impl Elapsed {
+    /// The limit that is over; `None` if a deadline was given instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    /// use weftline::time::timeout;
+    ///
+    /// let limit = Duration::from_millis(1);
+    /// let error = weftline::run(timeout(limit, pending::<()>())).unwrap_err();
+    /// assert_eq!(error.limit(), Some(limit));
+    /// ```
+    #[must_use]
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Some(limit) => write!(f, "not finished within {limit:?}"),
+            None => f.write_str("not finished by the deadline"),
+        }
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl From<Elapsed> for io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        io::Error::new(io::ErrorKind::TimedOut, elapsed)
+    }
+}

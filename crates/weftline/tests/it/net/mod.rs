@@ -1,0 +1,8 @@
+//! Sockets, as a user meets them.
+
+mod connecting;
+mod shortage;
+mod tcp;
+mod udp;
+#[cfg(unix)]
+mod unix;

@@ -1,0 +1,200 @@
+//! What the tests stand on: runtimes that collect their reports, a watchdog, deliberate panics, and
+//! child processes for what must not touch the other tests.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+use weftline::Runtime;
+use weftline::runtime::Builder;
+use weftline::task::{Id, Unhandled, UnhandledKind};
+
+/// Far longer than anything here takes, also on a busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+/// Tells a test that it runs in a child process of itself.
+const CHILD: &str = "WEFTLINE_IT_CHILD";
+/// The words that a deliberate panic begins with.
+const ON_PURPOSE: &str = "on purpose";
+
+/// How many workers a test's runtime has, where the test does not care.
+pub(crate) fn workers() -> usize {
+    std::env::var("WEFTLINE_IT_WORKERS").map_or(2, |n| n.parse().expect("a number of workers"))
+}
+
+/// A runtime, where the test does not care.
+pub(crate) fn runtime() -> Runtime {
+    runtime_of(workers())
+}
+
+/// A runtime with that many workers.
+pub(crate) fn runtime_of(workers: usize) -> Runtime {
+    Runtime::builder().workers(workers).build().expect("a runtime starts")
+}
+
+/// What a runtime reported as read by nobody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reports(Arc<Mutex<Vec<Report>>>);
+
+/// One such report.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) kind: UnhandledKind,
+    pub(crate) message: String,
+    pub(crate) task: Option<Id>,
+    pub(crate) name: Option<String>,
+    pub(crate) line: Option<u32>,
+}
+
+impl Reports {
+    /// Makes the runtime report here.
+    pub(crate) fn collect(builder: Builder) -> (Builder, Self) {
+        let reports = Self::default();
+        let into = reports.clone();
+        let builder = builder.on_unhandled(move |unhandled| into.push(unhandled));
+        (builder, reports)
+    }
+
+    fn push(&self, unhandled: &Unhandled) {
+        let report = Report {
+            kind: unhandled.kind(),
+            message: unhandled.message().to_owned(),
+            task: unhandled.task_id(),
+            name: unhandled.task_name().map(str::to_owned),
+            line: unhandled.spawned_at().map(|place| place.line()),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+
+    pub(crate) fn all(&self) -> Vec<Report> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those about one task.
+    pub(crate) fn about(&self, task: Id) -> Vec<Report> {
+        self.all().into_iter().filter(|report| report.task == Some(task)).collect()
+    }
+}
+
+/// A runtime of one's own that reports to the test.
+pub(crate) fn reporting_runtime(workers: usize) -> (Runtime, Reports) {
+    let (builder, reports) = Reports::collect(Runtime::builder().workers(workers));
+    (builder.build().expect("a runtime starts"), reports)
+}
+
+/// Waits until all that the runtime's threads were doing is done: each worker and one thread for
+/// blocking jobs has run something new.
+pub(crate) fn settle(runtime: &Runtime) {
+    let _entered = runtime.handle().enter();
+    let mut settled: Vec<_> = (0..runtime.handle().workers())
+        .map(|_| weftline::spawn_pinned(|| async {}))
+        .collect();
+    settled.push(weftline::spawn_blocking(|| {}));
+    for task in settled {
+        task.wait().expect("an empty task ends");
+    }
+}
+
+/// Runs a test that might hang on a thread of its own, and fails if it does.
+#[track_caller]
+pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, is_done) = mpsc::channel();
+    let name = thread::current().name().unwrap_or("test").to_owned();
+    let body = move || {
+        let result = catch_unwind(AssertUnwindSafe(test));
+        // A receiver that is gone has given up on this thread.
+        let _ = done.send(result);
+    };
+    thread::Builder::new().name(name).spawn(body).expect("a thread starts");
+    match is_done.recv_timeout(LONG) {
+        Ok(Ok(value)) => value,
+        Ok(Err(payload)) => std::panic::resume_unwind(payload),
+        Err(_) => panic!("it hangs: not done after {LONG:?}"),
+    }
+}
+
+/// Waits until something has become true.
+#[track_caller]
+pub(crate) fn eventually(what: &str, is_true: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_true() {
+        assert!(began.elapsed() < LONG, "still not so after {LONG:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Panics without a word on standard error.
+pub(crate) fn panic_on_purpose(what: &str) -> ! {
+    hide_panics_on_purpose();
+    panic!("{ON_PURPOSE}: {what}")
+}
+
+/// Panics with any payload, without a word on standard error.
+pub(crate) fn panic_with(payload: impl Any + Send) -> ! {
+    std::panic::resume_unwind(Box::new(payload))
+}
+
+/// Deliberate panics are not news.
+fn hide_panics_on_purpose() {
+    static HIDDEN: Once = Once::new();
+    HIDDEN.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let text = info.payload().downcast_ref::<String>();
+            if !text.is_some_and(|text| text.starts_with(ON_PURPOSE)) {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// Panics on purpose when it is dropped, unless the thread panics already.
+#[derive(Debug)]
+pub(crate) struct PanicsWhenDropped(pub(crate) &'static str);
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic_on_purpose(self.0);
+        }
+    }
+}
+
+/// Runs the test `name` (with its module) again in a process of its own, which must succeed.
+/// In that process this says true, and the test does what it is there for.
+#[track_caller]
+pub(crate) fn in_child(name: &str) -> bool {
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    expect_success(name, child(name).output().expect("the test binary runs"));
+    false
+}
+
+/// The command that runs one test of this binary again, as [`in_child`] does.
+pub(crate) fn child(name: &str) -> Command {
+    let this = std::env::current_exe().expect("this binary has a path");
+    child_of(Command::new(this), name)
+}
+
+/// As [`child`], for a command that ends with the path of this binary.
+pub(crate) fn child_of(mut command: Command, name: &str) -> Command {
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(CHILD, "1");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Whether this process is a child of the test.
+pub(crate) fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Fails with all that the child said.
+#[track_caller]
+pub(crate) fn expect_success(name: &str, output: Output) {
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {}\n{out}\n{err}", output.status);
+    assert!(out.contains("1 passed"), "{name} is the name of no test:\n{out}");
+}

@@ -1,0 +1,1 @@
+//! Programs written with weftline; each file beside this one is one program.
