@@ -4,7 +4,7 @@
 //! `docs/benchmarks.md` tells the method. Begin reading at `suite.rs`, then `peers/mod.rs`, then
 //! any file of `workloads/`.
 
-use std::{error::Error, path::PathBuf};
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long, default_value_t = 7, value_parser = at_least_one)]
     samples: usize,
     /// Factor on the size of each workload.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = more_than_none)]
     scale: f64,
     /// Worker threads of each peer.
     #[arg(long, default_value_t = 2, value_parser = at_least_one)]
@@ -79,19 +79,38 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),
-        Err(error) => Err(format!("{error}")),
+        Err(error) => Err(error.to_string()),
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
+/// Reads a factor.
+fn more_than_none(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        Ok(_) => Err("must be more than 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what the command line asks for.
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     match &arguments.command {
         Some(Command::Render { file }) => print!("{}", record::markdown(&record::read_json(file)?)),
         Some(Command::ServeHttp { peer, port, workers }) => {
             match http::serve::serve(peer, *port, *workers)? {}
         }
         None if arguments.list => list(&workloads::all()),
-        None => measure(&arguments)?,
+        None => measure(arguments)?,
     }
     Ok(())
 }
@@ -131,13 +150,13 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Workload>, String> {
 
 /// Measures and reports.
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let (workloads, skipped): (Vec<_>, Vec<_>) =
+        chosen(arguments)?.into_iter().partition(|workload| workload.skipped.is_none());
     let setup = Setup { workers: arguments.workers, scale: arguments.scale };
     let header = machine::header(&setup, arguments.samples);
     for line in &header {
         println!("{line}");
     }
-    let (workloads, skipped): (Vec<_>, Vec<_>) =
-        chosen(arguments)?.into_iter().partition(|workload| workload.skipped.is_none());
     for workload in skipped {
         println!("skipped: {}: {}", workload.name, workload.skipped.unwrap_or_default());
     }

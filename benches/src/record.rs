@@ -136,8 +136,12 @@ pub fn read_json(path: &Path) -> io::Result<Vec<Row>> {
     Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
 }
 
-/// A Markdown table with one line per workload and one column per peer; the medians, and ours by
-/// the best of the others in the last column.
+/// The order of the columns of a table; peers that are not named here come last.
+const COLUMNS: [&str; 8] =
+    [SUBJECT, "tokio", "smol", "forte", "rayon", "chili", "threads", "floor"];
+
+/// A Markdown table with one line per workload and one column per peer: the medians, and behind
+/// each peer's the subject's share of it.
 pub fn markdown(rows: &[Row]) -> String {
     let mut workloads: Vec<&str> = Vec::new();
     let mut peers: Vec<&str> = Vec::new();
@@ -149,6 +153,7 @@ pub fn markdown(rows: &[Row]) -> String {
             peers.push(&row.peer);
         }
     }
+    peers.sort_by_key(|peer| COLUMNS.iter().position(|name| name == peer).unwrap_or(COLUMNS.len()));
     let mut table = format!(
         "| workload | unit | {} |\n|---|---|{}\n",
         peers.join(" | "),
@@ -163,13 +168,18 @@ pub fn markdown(rows: &[Row]) -> String {
             .collect();
         table.push_str(&format!("| `{workload}` | {unit} | {} |\n", cells.join(" | ")));
     }
+    table.push_str(
+        "\nMedians; in brackets ours divided by the peer's. Less is better, but for requests/s.\n",
+    );
     table
 }
 
-/// A median, followed for the peers by the subject's share of it.
+/// A median, followed by the subject's share of it, except for the subject and for the floor.
 fn cell(rows: &[Row], row: &Row) -> String {
     match ratio(rows, row) {
-        Some(ratio) if row.peer != SUBJECT => format!("{} (× {ratio:.2})", figure(row.median)),
+        Some(ratio) if row.peer != SUBJECT && row.peer != "floor" => {
+            format!("{} (× {ratio:.2})", figure(row.median))
+        }
         _ => figure(row.median),
     }
 }
@@ -224,6 +234,6 @@ mod tests {
         let rows = [row(SUBJECT, &[5.0]), row("tokio", &[20.0])];
         let table = markdown(&rows);
         assert_eq!(table.lines().next(), Some("| workload | unit | weftline | tokio |"));
-        assert_eq!(table.lines().last(), Some("| `spawn` | ns | 5.00 | 20.0 (× 0.25) |"));
+        assert_eq!(table.lines().nth(2), Some("| `spawn` | ns | 5.00 | 20.0 (× 0.25) |"));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    hint::black_box,
     pin::pin,
     task::{Context, Poll, Waker},
     thread,
@@ -17,12 +18,13 @@ use super::{AsyncPeer, Drivers, Peer};
 /// takes for the work.
 pub struct Threads;
 
-/// Runs a future that needs nobody but itself: it is polled again whenever it yields.
+/// Runs a future that needs nobody but itself: it is polled again whenever it yields. Each poll
+/// finds it in memory, as a runtime does, so that the work is not computed away.
 pub fn run_in_place<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+        if let Poll::Ready(value) = black_box(future.as_mut()).poll(&mut context) {
             return value;
         }
     }

@@ -8,10 +8,7 @@
 //! has none, the race of its documentation between the future and a `Timer`. Peers without timers
 //! (Forte, rayon, chili) take no part. The floor awaits the yield without a timeout.
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use smol::future;
 
@@ -61,7 +58,7 @@ fn floor(setup: &Setup) -> Vec<f64> {
     let timeouts = setup.count(TIMEOUTS);
     let start = Instant::now();
     for _ in 0..timeouts {
-        run_in_place(black_box(future::yield_now()));
+        run_in_place(future::yield_now());
     }
     vec![ns_per(start.elapsed(), timeouts)]
 }

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 const LANGUAGE: &str = "as async await bool box break c char const continue crate dyn else enum \
     extern f32 f64 false fn for if i8 i16 i32 i64 i128 impl in isize let loop match mod move mut \
     pub ref return self Self static str struct super trait true type u8 u16 u32 u64 u128 union \
-    unsafe use usize where while std core alloc main test cfg compile_error";
+    unsafe use usize where while std core alloc main test cfg yield compile_error";
 
 /// Crates whose items are theirs to keep: a path that begins with one is not looked up.
 const FOREIGN_ROOTS: &str = "std core alloc libc tokio smol rayon chili loom polling rustix \

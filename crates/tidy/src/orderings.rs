@@ -1,8 +1,9 @@
 //! Every ordering of an atomic access is explained.
 //!
 //! The comment stands on the line of the access, or at most three lines above its statement and
-//! then uses the words of the matter: the ordering, its partner, or why none is needed. Whether it
-//! is true, only a reader can tell.
+//! then uses the words of the matter: the ordering, its partner, or why none is needed. A comment on
+//! a function that names the ordering stands for all of its accesses. Whether it is true, only a
+//! reader can tell.
 
 use crate::Finding;
 use crate::source::{Source, identifiers};
@@ -28,7 +29,7 @@ pub fn check(source: &Source) -> Vec<Finding> {
         let named = named.filter(|_| !in_use && !line.is_test);
         in_use &= !code.ends_with(';');
         let Some((_, ordering)) = named else { continue };
-        if !is_explained(source, index) {
+        if !is_explained(source, index) && !function_explains(source, index, ordering) {
             let text = format!("`{ordering}` has no comment that names its partner or its reason");
             findings.push(Finding::at(&source.path, index, text));
         }
@@ -45,4 +46,16 @@ fn is_explained(source: &Source, index: usize) -> bool {
     let above = (start.saturating_sub(REACH_LINES)..=index)
         .map(|at| source.lines[at].comment.to_lowercase());
     above.into_iter().any(|comment| WORDS.iter().any(|word| comment.contains(word)))
+}
+
+/// Whether the comment right above the function around the line names the ordering.
+fn function_explains(source: &Source, index: usize, ordering: &str) -> bool {
+    let is_head = |at: &usize| identifiers(&source.lines[*at].code).any(|(_, word)| word == "fn");
+    let Some(head) = (0..=index).rev().find(is_head) else { return false };
+    let above = (0..head).rev().map(|at| &source.lines[at]);
+    let comment = above.take_while(|line| {
+        let code = line.code.trim();
+        code.starts_with("#[") || code.is_empty() && !line.comment.is_empty()
+    });
+    comment.into_iter().any(|line| line.comment.contains(ordering))
 }

@@ -64,13 +64,11 @@ pub fn check_paths(tree: &Tree, path: &str, spans: &[Span], foreign: &[&str]) ->
 /// Whether a span is a path into the repository: one with a slash, or the name of a file.
 fn is_path(span: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    let looks_like_one = span.ends_with('/')
-        || is_file_name(span)
-        || ["crates/", "docs/", "examples/", "benches/", ".ci/", ".cargo/"]
-            .iter()
-            .any(|folder| span.starts_with(folder));
-    let is_elsewhere = span.starts_with(['/', '.']) && !span.starts_with(".c");
-    looks_like_one && span.chars().all(is_plain) && !is_elsewhere
+    let ours = ["crates/", "docs/", "examples/", "benches/", ".ci/", ".cargo/"];
+    let is_ours = ours.iter().any(|folder| span.starts_with(folder));
+    let looks_like_one = span.ends_with('/') || is_file_name(span);
+    let is_elsewhere = span.starts_with(['/', '.']);
+    span.chars().all(is_plain) && (is_ours || looks_like_one && !is_elsewhere)
 }
 
 /// Whether a file or folder of the tree is `path`, or lies at `path` below some folder.

@@ -2,7 +2,7 @@
 //!
 //! They are re-exported by `weftline`, whose pages show them in use; nobody needs this crate by
 //! itself. Written without a parser crate, so that they cost a user no build time: what is read of
-//! a function is its head, in [`parse`]; its body is passed on as it is.
+//! a function is its head, in `parse.rs`; its body is passed on as it is.
 //!
 //! An `async fn` becomes a plain `fn` of the same name that holds the original and hands its future
 //! to the one function of the runtime made for this, `runtime::__macro_run`. Since the original

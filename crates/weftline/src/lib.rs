@@ -36,6 +36,34 @@ pub use task::{
     JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,
 };
 
+/// Makes an `async fn main` the program's main function: it runs as by [`run`].
+///
+/// `workers = 4` chooses the number of workers, `crate = "path"` where the crate is found.
+///
+/// # Examples
+///
+/// ```
+/// #[weftline::main(workers = 2)]
+/// async fn main() {
+///     let task = weftline::spawn(async { 6 * 7 });
+///     assert_eq!(task.await.unwrap(), 42);
+/// }
+/// ```
+pub use weftline_macros::main;
+
+/// Makes an `async fn` a test, which runs as by [`run`]. It takes the options of
+/// [`main`](macro@main).
+///
+/// # Examples
+///
+/// ```
+/// #[weftline::test(workers = 2)]
+/// async fn a_task_gives_its_value() {
+///     assert_eq!(weftline::spawn(async { 1 }).await.unwrap(), 1);
+/// }
+/// ```
+pub use weftline_macros::test;
+
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

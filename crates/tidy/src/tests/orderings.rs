@@ -26,6 +26,13 @@ fn a_comment_too_far_above_does_not_explain() {
 }
 
 #[test]
+fn a_comment_on_a_function_explains_the_ordering_it_names() {
+    let text = "/// Relaxed: the owner alone writes it.\n#[inline]\nfn f() {\n    a();\n    b();\n\
+        \n\n\n    N.load(Relaxed);\n    N.load(Acquire);\n}\nfn g() {\n    a();\n    N.load(Relaxed);\n}";
+    assert_eq!(lines(&check(&runtime_file("task/state.rs", text))), [10, 14]);
+}
+
+#[test]
 fn imports_and_tests_need_no_explanation() {
     let text = "use Ordering::{\n    Acquire,\n    Release,\n};\nN.load(Acquire);";
     assert_eq!(lines(&check(&runtime_file("task/state.rs", text))), [5]);

@@ -35,7 +35,7 @@ fn a_link_to_nowhere_is_found() {
 
 #[test]
 fn a_path_that_does_not_exist_is_found() {
-    let text = "`task/state.rs` `state.rs` `crates/weftline/`\n`task/gone.rs`\n`driver/`\n`a / b` `/usr/share/` `.ci/run all`";
+    let text = "`task/state.rs` `state.rs` `crates/weftline/`\n`task/gone.rs`\n`driver/`\n`a / b` `/usr/share/` `.ci/run all` `.csv`";
     let page = Page::new("docs/task.md", text);
     let spans = spans::of_page(&page);
     assert_eq!(lines(&check_paths(&tree(), &page.path, &spans, &[])), [2, 3]);

@@ -5,7 +5,7 @@
 //! the kernel, so that request and reply between two threads need no system call; one whose waits
 //! are long goes straight to sleep and burns nothing.
 
-use super::chosen::atomic::{AtomicBool, AtomicU32, Ordering};
+use super::chosen::atomic::{AtomicU32, Ordering};
 use super::chosen::thread::{self, Thread};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -19,11 +19,13 @@ const ELSEWHERE: u32 = 2;
 /// The token is there.
 const NOTIFIED: u32 = 3;
 
-/// A wait shorter than this would have been cheaper to spend looking: about what two switches
-/// between threads cost here.
-const SHORT_WAIT: Duration = Duration::from_micros(50);
+/// A wait shorter than this may have been little more than the switches between threads, so that
+/// looking might have caught its end.
+const SHORT_WAIT: Duration = Duration::from_micros(150);
 /// How long to look for the token where waits are short.
 const LOOK: Duration = Duration::from_micros(if cfg!(any(miri, loom)) { 0 } else { 20 });
+/// The most short waits that pass without a look after looks that were in vain.
+const MAX_PENALTY: u32 = 255;
 /// Looks between two readings of the clock.
 const LOOKS_PER_CLOCK: u32 = 32;
 
@@ -44,16 +46,23 @@ pub(crate) struct Parker {
     state: AtomicU32,
     /// The owner, known from its first wait on.
     owner: OnceLock<Thread>,
-    /// Whether the owner's last wait was short. Only a guess about the next one.
-    short: AtomicBool,
+    /// How many short waits must pass until the owner looks again; `NOT_SHORT` while its waits
+    /// are long. The owner's own note, and only a guess about its next wait.
+    until_look: AtomicU32,
+    /// What `until_look` was set to last: doubled by each look in vain, forgotten by a lucky one.
+    penalty: AtomicU32,
 }
+
+/// In `until_look`: the last wait was long.
+const NOT_SHORT: u32 = u32::MAX;
 
 impl Parker {
     pub(crate) fn new() -> Self {
         Self {
             state: AtomicU32::new(EMPTY),
             owner: OnceLock::new(),
-            short: AtomicBool::new(false),
+            until_look: AtomicU32::new(NOT_SHORT),
+            penalty: AtomicU32::new(0),
         }
     }
 
@@ -63,16 +72,37 @@ impl Parker {
         if self.take() {
             return true;
         }
-        // Relaxed: `short` is the owner's own note.
-        if may_look && self.short.load(Ordering::Relaxed) && self.look() {
+        if may_look && self.worth_a_look() && self.look() {
             return true;
         }
         let began = Instant::now();
         let taken = self.sleep(began, limit);
-        // Relaxed: as above.
-        self.short
-            .store(taken && began.elapsed() < SHORT_WAIT, Ordering::Relaxed);
+        self.note_wait(taken && began.elapsed() < SHORT_WAIT);
         taken
+    }
+
+    // Relaxed in the next three: the owner alone reads and writes these.
+
+    fn worth_a_look(&self) -> bool {
+        self.until_look.load(Ordering::Relaxed) == 0
+    }
+
+    fn note_look(&self, lucky: bool) {
+        let penalty = match self.penalty.load(Ordering::Relaxed) {
+            _ if lucky => 0,
+            before => (before * 2 + 1).min(MAX_PENALTY),
+        };
+        self.penalty.store(penalty, Ordering::Relaxed);
+        self.until_look.store(penalty, Ordering::Relaxed);
+    }
+
+    fn note_wait(&self, short: bool) {
+        let next = match self.until_look.load(Ordering::Relaxed) {
+            _ if !short => NOT_SHORT,
+            NOT_SHORT => self.penalty.load(Ordering::Relaxed),
+            waits => waits.saturating_sub(1),
+        };
+        self.until_look.store(next, Ordering::Relaxed);
     }
 
     fn sleep(&self, began: Instant, limit: Option<Duration>) -> bool {
@@ -100,11 +130,13 @@ impl Parker {
         while began.elapsed() < LOOK {
             for _ in 0..LOOKS_PER_CLOCK {
                 if self.take() {
+                    self.note_look(true);
                     return true;
                 }
                 std::hint::spin_loop();
             }
         }
+        self.note_look(false);
         false
     }
 

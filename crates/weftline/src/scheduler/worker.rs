@@ -135,9 +135,8 @@ impl Local {
     #[inline]
     fn take_pinned(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
-        if pinned.is_empty() {
-            self.shared.remotes[self.index].inbox.drain(&mut pinned);
-        }
+        // Also where some are here: a pinned task that wakes itself would keep newcomers out.
+        self.shared.remotes[self.index].inbox.drain(&mut pinned);
         if !pinned.is_empty() && (self.polls.get() % 2 == 0 || self.queue.is_empty()) {
             return pinned.pop_front();
         }
@@ -237,6 +236,8 @@ impl Local {
             match self.park(searching) {
                 // It woke by itself, with events, or to end.
                 None => return,
+                // Nobody searches any more; the last look in `park` would see the end for ever.
+                Some(_) if self.shared.is_stopped() => return,
                 woken => searching = woken,
             }
         }

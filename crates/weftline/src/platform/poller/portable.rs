@@ -48,7 +48,7 @@ impl Poller {
             (polling::Event::none(key), PollMode::Oneshot)
         };
         // SAFETY: the descriptor is deleted before it is closed: only `Driver::register` calls
-        // this, for `Registration`, which owns what holds the descriptor and deletes it first.
+        // this, for `Async`, which owns what holds the descriptor and deletes it first.
         unsafe { self.queue.add_with_mode(&descriptor, event, mode) }
     }
 

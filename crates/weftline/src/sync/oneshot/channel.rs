@@ -198,7 +198,7 @@ impl<T> ReceiverEnd<T> {
     }
 
     /// Reads the state.
-    pub(super) fn look(&self) -> Snapshot {
+    fn look(&self) -> Snapshot {
         self.channel().state.load()
     }
 
@@ -206,8 +206,7 @@ impl<T> ReceiverEnd<T> {
     pub(super) fn has_value(&self) -> bool {
         // SAFETY: once complete, the value is the receiver's (rule 1), which changes it through
         // `&mut` alone.
-        self.look().is_complete()
-            && self.channel().value.with(|value| unsafe { &*value }.is_some())
+        self.look().is_complete() && self.channel().value.with(|value| unsafe { &*value }.is_some())
     }
 
     /// The value; nothing where none will come; pending where one may.

@@ -183,12 +183,7 @@ impl State {
             let next = (seen & !FIRST_WAKER) | LATER_WAKER;
             // Release: pairs with the Acquire in `complete`: the later waker is seen. Relaxed on
             // failure: nothing is read on its account; whoever wants the value uses `load`.
-            match self.0.compare_exchange_weak(
-                seen,
-                next,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match self.0.compare_exchange_weak(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
