@@ -17,6 +17,7 @@
 //! | [`task`] | spawning, join handles, ids, the time slice |
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts |
+//! | [`sync`] | passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets, and any descriptor |
 
 mod driver;
@@ -28,6 +29,7 @@ mod scheduler;
 pub mod io;
 pub mod net;
 pub mod runtime;
+pub mod sync;
 pub mod task;
 pub mod time;
 

@@ -133,11 +133,7 @@ impl Driver {
     }
 
     /// Stops watching a descriptor. Never fails for one that is registered.
-    pub(crate) fn deregister(
-        &self,
-        source: &Source,
-        descriptor: Descriptor<'_>,
-    ) -> io::Result<()> {
+    pub(crate) fn deregister(&self, source: &Source, descriptor: Descriptor<'_>) -> io::Result<()> {
         let deleted = self.poller.delete(descriptor);
         self.remove(source);
         deleted

@@ -291,8 +291,9 @@ impl Waiters {
 
     fn any(&self, direction: Direction) -> bool {
         self.slots[direction as usize].is_some()
-            || self.list.iter().any(|(_, waiter)| {
-                waiter.direction == direction && waiter.waker.is_some()
-            })
+            || self
+                .list
+                .iter()
+                .any(|(_, waiter)| waiter.direction == direction && waiter.waker.is_some())
     }
 }

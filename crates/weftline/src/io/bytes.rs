@@ -451,8 +451,7 @@ where
             Err(error) if must_wait(&error) => {}
             result => return Poll::Ready(result),
         }
-        poll_shared(&self, Direction::Write, cx, 0, |mut io| io.flush().map(|()| 0))
-            .map_ok(|_| ())
+        poll_shared(&self, Direction::Write, cx, 0, |mut io| io.flush().map(|()| 0)).map_ok(|_| ())
     }
 
     /// Flushes. What closing means depends on the object; dropping it does it.

@@ -242,10 +242,7 @@ impl<T: AsDescriptor> Async<T> {
     /// let (_connection, _peer) = listener.read_with(|listener| listener.accept()).await?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub async fn read_with<R>(
-        &self,
-        read: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
+    pub async fn read_with<R>(&self, read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.operate(Direction::Read, read, |_| false).await
     }
 
@@ -270,10 +267,7 @@ impl<T: AsDescriptor> Async<T> {
     /// assert_eq!(socket.write_with(|socket| socket.send_to(b"hello", to)).await?, 5);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub async fn write_with<R>(
-        &self,
-        write: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
+    pub async fn write_with<R>(&self, write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.operate(Direction::Write, write, |_| false).await
     }
 
@@ -294,10 +288,7 @@ impl<T: AsDescriptor> Async<T> {
     /// assert_eq!(nothing.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub fn try_read_with<R>(
-        &self,
-        read: impl FnOnce(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
+    pub fn try_read_with<R>(&self, read: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         self.watch.try_operation(Direction::Read, || read(self.get_ref()))
     }
 
@@ -317,10 +308,7 @@ impl<T: AsDescriptor> Async<T> {
     /// assert_eq!(socket.try_write_with(|socket| socket.send_to(b"x", to))?, 1);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub fn try_write_with<R>(
-        &self,
-        write: impl FnOnce(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
+    pub fn try_write_with<R>(&self, write: impl FnOnce(&T) -> io::Result<R>) -> io::Result<R> {
         self.watch.try_operation(Direction::Write, || write(self.get_ref()))
     }
 
@@ -363,11 +351,7 @@ impl<T: AsDescriptor> Async<T> {
         self.poll_direction(Direction::Write, cx)
     }
 
-    fn poll_direction(
-        &self,
-        direction: Direction,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_direction(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Watch::begin(cx));
         let io = descriptor(self.get_ref());
         self.watch.poll_ready(io, direction, &mut Waiting::Slot, cx).map_ok(|_| ())
@@ -425,14 +409,7 @@ impl<T: AsDescriptor> Async<T> {
         short: impl Fn(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         let io = self.get_ref();
-        self.watch.poll_operation(
-            descriptor(io),
-            direction,
-            waiting,
-            cx,
-            || operation(io),
-            short,
-        )
+        self.watch.poll_operation(descriptor(io), direction, waiting, cx, || operation(io), short)
     }
 }
 

@@ -63,11 +63,7 @@ pub(super) enum Waiting<'w, 'a> {
 
 impl Watch {
     /// Registers `descriptor` with the driver of the current runtime.
-    pub(super) fn new(
-        descriptor: Descriptor<'_>,
-        assume: Assume,
-        kind: Kind,
-    ) -> io::Result<Self> {
+    pub(super) fn new(descriptor: Descriptor<'_>, assume: Assume, kind: Kind) -> io::Result<Self> {
         let driver = context::driver()?;
         let source = driver.register(descriptor, assume)?;
         let short_means_used_up = kind == Kind::PlainStream && driver.trusts_short_operations();

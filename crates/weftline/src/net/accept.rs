@@ -4,9 +4,10 @@
 //! memory run out, the listener stays ready, so trying again at once would spin: `Accepting`
 //! pauses first. Neither reaches the caller.
 
+use super::pause::Pauses;
 use crate::io::{Async, Direction, Place};
 use crate::platform::poller::AsDescriptor;
-use crate::time::{Sleep, sleep};
+use crate::time::Sleep;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -27,8 +28,8 @@ pub(super) struct Accepting<'a, L: AsDescriptor> {
     place: Place<'a>,
     /// Until when to leave it alone.
     pause: Option<Pin<Box<Sleep>>>,
-    /// The length of the next pause.
-    next_pause: Duration,
+    /// The pauses since the last connection.
+    pauses: Pauses,
 }
 
 /// What a failed accept means.
@@ -43,7 +44,8 @@ enum Failure {
 
 impl<'a, L: AsDescriptor> Accepting<'a, L> {
     pub(super) fn new(io: &'a Async<L>) -> Self {
-        Self { io, place: io.place(), pause: None, next_pause: FIRST_PAUSE }
+        let pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
+        Self { io, place: io.place(), pause: None, pauses }
     }
 
     /// Waits for the next connection.
@@ -60,17 +62,18 @@ impl<'a, L: AsDescriptor> Accepting<'a, L> {
             let accepted = self.io.poll_listed(Direction::Read, &mut self.place, cx, &accept);
             let error = match ready!(accepted) {
                 Ok(connection) => {
-                    self.next_pause = FIRST_PAUSE;
+                    self.pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
                     return Poll::Ready(Ok(connection));
                 }
                 Err(error) => error,
             };
             match judge(&error) {
                 Failure::OfOne => {}
-                Failure::Shortage => {
-                    self.pause = Some(Box::pin(sleep(self.next_pause)));
-                    self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
-                }
+                Failure::Shortage => match self.pauses.next() {
+                    Ok(pause) => self.pause = Some(Box::pin(pause)),
+                    // Polled outside of a runtime: the caller has to know then.
+                    Err(_) => return Poll::Ready(Err(error)),
+                },
                 Failure::OfAll => return Poll::Ready(Err(error)),
             }
         }

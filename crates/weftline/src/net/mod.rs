@@ -44,6 +44,7 @@ mod connect;
 mod delegate;
 #[cfg(unix)]
 mod descriptors;
+mod pause;
 mod resolver;
 mod split;
 mod tcp_listener;

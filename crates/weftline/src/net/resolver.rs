@@ -163,10 +163,8 @@ impl Pool {
                 continue;
             }
             state.idle += 1;
-            let (guard, waited) = self
-                .work
-                .wait_timeout(state, IDLE_TIME)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (guard, waited) =
+                self.work.wait_timeout(state, IDLE_TIME).unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
             if waited.timed_out() && state.waiting.is_empty() {

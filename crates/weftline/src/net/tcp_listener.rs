@@ -141,8 +141,7 @@ impl TcpListener {
     /// See the type.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut accepting = Accepting::new(&self.io);
-        let (stream, peer) =
-            poll_fn(|cx| accepting.poll(cx, net::TcpListener::accept)).await?;
+        let (stream, peer) = poll_fn(|cx| accepting.poll(cx, net::TcpListener::accept)).await?;
         Ok((TcpStream::from_std(stream)?, peer))
     }
 

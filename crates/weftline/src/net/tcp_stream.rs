@@ -87,10 +87,7 @@ impl TcpStream {
     /// let stream = TcpStream::connect_from(local, listener.local_addr()?).await?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
-    pub async fn connect_from(
-        local: SocketAddr,
-        address: impl ToSocketAddrs,
-    ) -> io::Result<Self> {
+    pub async fn connect_from(local: SocketAddr, address: impl ToSocketAddrs) -> io::Result<Self> {
         Self::builder().bind(local).connect(address).await
     }
 

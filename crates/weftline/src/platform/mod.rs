@@ -17,6 +17,7 @@ use real as chosen;
 #[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
 pub(crate) mod fork;
 pub(crate) mod parker;
+pub(crate) mod patience;
 pub(crate) mod poller;
 
 #[cfg(test)]

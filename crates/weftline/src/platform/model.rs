@@ -138,6 +138,14 @@ impl<T> UnsafeCell<T> {
         Self(Cell::new(value))
     }
 
+    /// Lends a pointer for reading.
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        #[cfg(loom)]
+        return self.0.with(read);
+        #[cfg(not(loom))]
+        read(self.0.get())
+    }
+
     /// Lends a pointer for reading and writing.
     pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
         #[cfg(loom)]

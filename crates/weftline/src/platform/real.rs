@@ -16,9 +16,9 @@ pub(crate) mod deque {
 
 /// Threads.
 pub(crate) mod thread {
-    pub(crate) use std::thread::{Thread, current, park, park_timeout};
     #[cfg(test)]
     pub(crate) use std::thread::{Builder, JoinHandle, spawn};
+    pub(crate) use std::thread::{Thread, current, park, park_timeout};
 }
 
 /// A cell whose content is reached through raw pointers, so that a model checker can see each
@@ -29,6 +29,12 @@ pub(crate) struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Lends a pointer for reading.
+    #[inline]
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
     }
 
     /// Lends a pointer for reading and writing.

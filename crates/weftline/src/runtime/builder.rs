@@ -249,12 +249,7 @@ pub struct BuildError(Reason);
 
 #[derive(Debug)]
 enum Reason {
-    Bounds {
-        what: &'static str,
-        value: usize,
-        least: usize,
-        most: usize,
-    },
+    Bounds { what: &'static str, value: usize, least: usize, most: usize },
     Name(String),
     System(io::Error),
 }
@@ -263,33 +258,24 @@ fn check(what: &'static str, value: usize, least: usize, most: usize) -> Result<
     if (least..=most).contains(&value) {
         return Ok(());
     }
-    Err(BuildError(Reason::Bounds {
-        what,
-        value,
-        least,
-        most,
-    }))
+    Err(BuildError(Reason::Bounds { what, value, least, most }))
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Bounds {
-                what,
-                value,
-                least,
-                most: usize::MAX,
-            } => write!(f, "{what} is {value}, but must be at least {least}"),
-            Reason::Bounds {
-                what,
-                value,
-                least,
-                most,
-            } => write!(f, "{what} is {value}, but must be between {least} and {most}"),
+            Reason::Bounds { what, value, least, most: usize::MAX } => {
+                write!(f, "{what} is {value}, but must be at least {least}")
+            }
+            Reason::Bounds { what, value, least, most } => {
+                write!(f, "{what} is {value}, but must be between {least} and {most}")
+            }
             Reason::Name(name) => {
                 write!(f, "the thread name is {name:?}, but must not contain a null byte")
             }
-            Reason::System(error) => write!(f, "the system refuses a thread or an event queue: {error}"),
+            Reason::System(error) => {
+                write!(f, "the system refuses a thread or an event queue: {error}")
+            }
         }
     }
 }

@@ -55,10 +55,7 @@ pub(super) fn handle() -> Result<Handle, NoRuntime> {
 
 #[inline]
 fn with<R>(lend: impl FnOnce(&Handle) -> R) -> Option<R> {
-    CURRENT
-        .try_with(|current| current.borrow().as_ref().map(lend))
-        .ok()
-        .flatten()
+    CURRENT.try_with(|current| current.borrow().as_ref().map(lend)).ok().flatten()
 }
 
 /// The current runtime's driver.
@@ -95,10 +92,7 @@ pub(crate) fn timers() -> Option<(Arc<Timers>, TimersOwner)> {
         match local_timers(shared) {
             Some(timers) => Some((timers, TimersOwner::Worker)),
             None if shared.is_stopped() => None,
-            None => Some((
-                shared.outside_timers.clone(),
-                TimersOwner::Outside(handle.clone()),
-            )),
+            None => Some((shared.outside_timers.clone(), TimersOwner::Outside(handle.clone()))),
         }
     })
     .flatten()

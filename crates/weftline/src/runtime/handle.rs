@@ -217,8 +217,6 @@ impl Spawn for Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("workers", &self.workers())
-            .finish_non_exhaustive()
+        f.debug_struct("Handle").field("workers", &self.workers()).finish_non_exhaustive()
     }
 }

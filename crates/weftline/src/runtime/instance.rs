@@ -56,12 +56,7 @@ impl Instance {
             (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
             let rosters = (0..options.workers + OUTSIDE_ROSTERS)
                 .map(|_| Arc::new(Roster::new(Box::new(Entrance(shared.clone())))));
-            Self {
-                rosters: rosters.collect(),
-                shared,
-                workers_alive: Arc::default(),
-                options,
-            }
+            Self { rosters: rosters.collect(), shared, workers_alive: Arc::default(), options }
         });
         for (index, queue) in queues.into_iter().enumerate() {
             if let Err(error) = instance.clone().start_worker(index, queue) {

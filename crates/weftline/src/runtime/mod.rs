@@ -88,9 +88,7 @@ impl Runtime {
     }
 
     fn from_instance(instance: Arc<instance::Instance>) -> Self {
-        Self {
-            handle: Some(Handle::new(instance)),
-        }
+        Self { handle: Some(Handle::new(instance)) }
     }
 
     /// A handle, which may be cloned and sent anywhere.

@@ -229,13 +229,8 @@ fn stop(instance: &Instance, deadline: Option<Instant>) {
 
 fn report(instance: &Instance) -> ShutdownReport {
     let tasks = instance.rosters.iter().flat_map(|roster| roster.tasks());
-    let survivors = tasks.map(|task| Survivor {
-        status: task.status(),
-        task,
-    });
-    ShutdownReport {
-        survivors: survivors.collect(),
-    }
+    let survivors = tasks.map(|task| Survivor { status: task.status(), task });
+    ShutdownReport { survivors: survivors.collect() }
 }
 
 /// Where nobody takes the report, it goes to the hook for what nobody read.

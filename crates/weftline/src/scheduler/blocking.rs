@@ -42,12 +42,7 @@ struct State {
 
 impl BlockingPool {
     pub(crate) fn new(limits: BlockingLimits, start: StartThread) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            limits,
-            start,
-        }
+        Self { state: Mutex::default(), changed: Condvar::new(), limits, start }
     }
 
     /// Queues a job, and starts a thread if none is free for it.

@@ -41,6 +41,7 @@ impl Local {
         shared.sleep.announce(self.index, in_driver, searching);
         // The last look; `announce` has put the fence before it.
         let awake = shared.is_stopped() || shared.has_work(self.index);
+        let began_ns = shared.clock.now_ns();
         if !awake {
             self.block(in_driver);
         }
@@ -53,6 +54,9 @@ impl Local {
             chosen = shared.sleep.start_search();
         }
         let now_ns = shared.clock.now_ns();
+        if chosen.is_some() && !awake {
+            self.patience.note_wait(Duration::from_nanos(now_ns.saturating_sub(began_ns)));
+        }
         self.deliver(true);
         self.fire_timers(now_ns);
         if in_driver {
@@ -66,7 +70,7 @@ impl Local {
         let limit = self.time_to_sleep(in_driver);
         let parker = &shared.remotes[self.index].parker;
         if !in_driver {
-            parker.park(limit, true);
+            parker.park(limit);
         } else if parker.go_elsewhere() {
             self.turn_driver(limit);
             parker.come_back();

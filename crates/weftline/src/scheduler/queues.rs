@@ -24,9 +24,7 @@ impl ShardedInjector {
     pub(crate) fn new(workers: usize) -> Self {
         let shards = workers.next_power_of_two().min(MAX_SHARDS);
         Self {
-            shards: (0..shards)
-                .map(|_| CachePadded::new(Injector::new()))
-                .collect(),
+            shards: (0..shards).map(|_| CachePadded::new(Injector::new())).collect(),
             nonempty: CachePadded::new(AtomicU64::new(0)),
         }
     }
@@ -152,10 +150,7 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        Self {
-            jobs: Mutex::new(VecDeque::new()),
-            nonempty: AtomicBool::new(false),
-        }
+        Self { jobs: Mutex::new(VecDeque::new()), nonempty: AtomicBool::new(false) }
     }
 
     pub(crate) fn push(&self, job: Job) {

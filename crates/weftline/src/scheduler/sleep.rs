@@ -73,7 +73,8 @@ impl Sleep {
         Self {
             counts: AtomicU32::new(0),
             sleepers: Mutex::new(Vec::with_capacity(workers)),
-            max_searching: u32::try_from(workers.div_ceil(2)).expect("workers are counted in 16 bits"),
+            max_searching: u32::try_from(workers.div_ceil(2))
+                .expect("workers are counted in 16 bits"),
         }
     }
 
@@ -103,8 +104,7 @@ impl Sleep {
         let chosen = outside.or_else(|| sleepers.len().checked_sub(1))?;
         let chosen = sleepers.remove(chosen);
         // Relaxed: the woken worker is told through its parker.
-        self.counts
-            .fetch_sub(SLEEPING - SEARCHING, Ordering::Relaxed);
+        self.counts.fetch_sub(SLEEPING - SEARCHING, Ordering::Relaxed);
         Some(chosen.worker)
     }
 
@@ -119,6 +119,12 @@ impl Sleep {
         // stops searching (`end_search`, `announce`) makes it see them.
         self.counts.fetch_add(SEARCHING, Ordering::Relaxed);
         Some(Searching(()))
+    }
+
+    /// Whether the calling searcher is the only one.
+    pub(crate) fn one_searches(&self) -> bool {
+        // Relaxed: a matter of economy.
+        Counts(self.counts.load(Ordering::Relaxed)).searching() == 1
     }
 
     /// A searcher found work. True: it was the last one, and must recruit another if it sees more.
@@ -136,11 +142,7 @@ impl Sleep {
     pub(crate) fn announce(&self, worker: usize, in_driver: bool, searching: Option<Searching>) {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(Sleeper { worker, in_driver });
-        let change = if searching.is_some() {
-            SLEEPING - SEARCHING
-        } else {
-            SLEEPING
-        };
+        let change = if searching.is_some() { SLEEPING - SEARCHING } else { SLEEPING };
         // Relaxed: ordered by the fence.
         self.counts.fetch_add(change, Ordering::Relaxed);
         drop(sleepers);
@@ -152,9 +154,7 @@ impl Sleep {
     /// chose it, and it is counted as searching.
     pub(crate) fn leave(&self, worker: usize) -> Option<Searching> {
         let mut sleepers = self.sleepers.lock();
-        let place = sleepers
-            .iter()
-            .position(|sleeper| sleeper.worker == worker);
+        let place = sleepers.iter().position(|sleeper| sleeper.worker == worker);
         let Some(place) = place else {
             return Some(Searching(()));
         };

@@ -61,9 +61,7 @@ pub(super) struct SlotWatch {
 
 impl SlotWatch {
     pub(super) fn new(workers: usize) -> Self {
-        Self {
-            seen: vec![(u64::MAX, 0); workers].into_boxed_slice(),
-        }
+        Self { seen: vec![(u64::MAX, 0); workers].into_boxed_slice() }
     }
 
     /// Whether a worker has been in its present poll for longer than [`SLOT_AGE`].
@@ -81,9 +79,7 @@ impl Local {
     /// [`SLOT_AGE`].
     pub(super) fn sees_full_slot(&self) -> bool {
         let others = self.shared.remotes.iter().enumerate();
-        others
-            .filter(|(index, _)| *index != self.index)
-            .any(|(_, remote)| !remote.slot.is_empty())
+        others.filter(|(index, _)| *index != self.index).any(|(_, remote)| !remote.slot.is_empty())
     }
 
     /// A job from the slot of a worker that has been in one poll for too long.

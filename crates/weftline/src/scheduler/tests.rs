@@ -13,10 +13,7 @@ use std::time::Duration;
 
 /// A scheduler of `workers` workers that a test runs by hand.
 fn scheduler(workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Local>) {
-    let limits = BlockingLimits {
-        max_threads: 1,
-        keep_alive: Duration::ZERO,
-    };
+    let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
     let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
     let blocking = BlockingPool::new(limits, no_thread);
     let driver = Driver::new().expect("an event queue");

@@ -8,6 +8,7 @@ use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::platform::atomic::Ordering;
 use crate::platform::deque::Worker;
+use crate::platform::patience::Patience;
 use crate::task::Reason;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -60,6 +61,8 @@ pub(crate) struct Local {
     pub(super) wakers: RefCell<Vec<Waker>>,
     /// In which order to look at the others.
     victims: Victims,
+    /// Whether it looks for work for a moment before it sleeps.
+    pub(super) patience: Patience,
     /// How long others' slots have been full.
     pub(super) slot_watch: RefCell<SlotWatch>,
 }
@@ -81,6 +84,7 @@ impl Local {
             harvesting: Cell::new(false),
             wakers: RefCell::default(),
             victims: Victims::new(index, workers),
+            patience: Patience::new(),
             slot_watch: RefCell::new(SlotWatch::new(workers)),
         }
     }
@@ -112,9 +116,7 @@ impl Local {
             return Some(job);
         }
         self.slot_runs.set(0);
-        self.take_pinned()
-            .or_else(|| self.queue.pop())
-            .or_else(|| self.take_injected())
+        self.take_pinned().or_else(|| self.queue.pop()).or_else(|| self.take_injected())
     }
 
     #[inline]
@@ -176,7 +178,8 @@ impl Local {
         let spent = now_ns.saturating_sub(self.last_upkeep_ns.get()).max(1);
         self.last_upkeep_ns.set(now_ns);
         let per_upkeep = u64::from(self.polls_per_upkeep.get());
-        let fitting = (per_upkeep * UPKEEP_EVERY_NS / spent).clamp(1, u64::from(MAX_POLLS_PER_UPKEEP));
+        let fitting =
+            (per_upkeep * UPKEEP_EVERY_NS / spent).clamp(1, u64::from(MAX_POLLS_PER_UPKEEP));
         // At most doubling: one short round says little about the next.
         let next = u32::try_from(fitting.min(per_upkeep * 2)).unwrap_or(MAX_POLLS_PER_UPKEEP);
         self.polls_per_upkeep.set(next);
@@ -228,7 +231,7 @@ impl Local {
         let mut searching = self.shared.sleep.start_search();
         loop {
             if searching.is_some() {
-                if let Some(job) = self.search() {
+                if let Some(job) = self.search().or_else(|| self.look()) {
                     self.found(searching);
                     return self.run_job(job);
                 }
@@ -257,12 +260,21 @@ impl Local {
         if let Some(job) = self.take_injected() {
             return Some(job);
         }
-        self.inbox_or_own_queue().or_else(|| {
-            self.victims.find(|victim| {
-                steal_from(&self.shared.remotes[victim].stealer, &self.queue)
+        self.inbox_or_own_queue()
+            .or_else(|| {
+                self.victims
+                    .find(|victim| steal_from(&self.shared.remotes[victim].stealer, &self.queue))
             })
-        })
-        .or_else(|| self.take_aged_slot())
+            .or_else(|| self.take_aged_slot())
+    }
+
+    /// Goes on searching for a moment, where work tends to come soon; one worker at a time.
+    fn look(&self) -> Option<Job> {
+        if !self.shared.sleep.one_searches() {
+            return None;
+        }
+        let has_work = || self.shared.has_work(self.index).then(|| self.search()).flatten();
+        self.patience.look(has_work)
     }
 
     fn inbox_or_own_queue(&self) -> Option<Job> {
@@ -322,11 +334,7 @@ pub(super) fn schedule_here(shared: &Arc<Shared>, job: Job, reason: Reason) -> O
 }
 
 /// Queues a pinned job where the calling thread is its worker; gives it back otherwise.
-pub(super) fn schedule_pinned_here(
-    shared: &Arc<Shared>,
-    worker: usize,
-    job: Job,
-) -> Option<Job> {
+pub(super) fn schedule_pinned_here(shared: &Arc<Shared>, worker: usize, job: Job) -> Option<Job> {
     let mut job = Some(job);
     with_local(shared, |local| {
         if local.index == worker {
@@ -348,7 +356,5 @@ pub(crate) fn is_any_worker() -> bool {
 
 /// The timers of the calling worker, where the thread is one of `shared`'s.
 pub(crate) fn local_timers(shared: &Arc<Shared>) -> Option<Arc<Timers>> {
-    with_local(shared, |local| {
-        local.shared.remotes[local.index].timers.clone()
-    })
+    with_local(shared, |local| local.shared.remotes[local.index].timers.clone())
 }

@@ -31,11 +31,7 @@ struct Budget {
     spent: bool,
 }
 
-const FRESH: Budget = Budget {
-    questions: QUESTIONS_PER_CLOCK,
-    began: None,
-    spent: false,
-};
+const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, spent: false };
 
 thread_local! {
     static BUDGET: Cell<Budget> = const { Cell::new(FRESH) };

@@ -18,9 +18,7 @@ pub(crate) struct CurrentTask {
 impl CurrentTask {
     #[inline]
     pub(crate) fn enter(task: RawTask) -> Self {
-        Self {
-            outer: CURRENT.with(|current| current.replace(Some(task))),
-        }
+        Self { outer: CURRENT.with(|current| current.replace(Some(task))) }
     }
 }
 

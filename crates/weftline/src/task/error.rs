@@ -52,10 +52,7 @@ pub(crate) fn message_of(payload: &Payload) -> String {
 
 impl JoinError {
     pub(crate) fn cancelled(id: Id) -> Self {
-        Self {
-            id,
-            repr: Repr::Cancelled,
-        }
+        Self { id, repr: Repr::Cancelled }
     }
 
     pub(crate) fn panicked(id: Id, payload: Payload) -> Self {
@@ -112,10 +109,9 @@ impl JoinError {
     /// ```
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
         match self.repr {
-            Repr::Panicked(panicked) => Ok(panicked
-                .payload
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)),
+            Repr::Panicked(panicked) => {
+                Ok(panicked.payload.into_inner().unwrap_or_else(PoisonError::into_inner))
+            }
             Repr::Cancelled => Err(self),
         }
     }

@@ -64,12 +64,7 @@ impl<T> JoinHandle<T> {
     /// The task is new, its output is a `T`, and no other handle is made for it.
     #[expect(unsafe_code, reason = "takes over a reference")]
     pub(super) unsafe fn new(task: RawTask) -> Self {
-        Self {
-            task,
-            taken: false,
-            cancel_on_drop: false,
-            output: PhantomData,
-        }
+        Self { task, taken: false, cancel_on_drop: false, output: PhantomData }
     }
 
     /// A reference to the task.

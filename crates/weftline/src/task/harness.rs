@@ -7,6 +7,7 @@ use super::roster::Reason;
 use super::state::{Complete, DropHandle, FinishPoll, StartPoll};
 use super::{JoinError, budget, waker};
 use crate::job::JobHeader;
+use crate::platform::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
@@ -75,6 +76,10 @@ unsafe fn finish(task: RawTask) {
         // From here on the task may be gone.
         FinishPoll::Idle => {}
         FinishPoll::Again => {
+            // The task may be run, ended and freed elsewhere before `schedule` returns. The roster
+            // outlives it all the same: who runs jobs is a thread of the runtime, which keeps its
+            // rosters, or the spawner of an eager task, which keeps the task. (Whoever drains a
+            // stopped scheduler runs cancelled tasks, which never come here.)
             // SAFETY: still owned.
             let job = unsafe { task.job() };
             header.roster.schedule(job, header.home, Reason::Again);
@@ -98,7 +103,8 @@ unsafe fn complete(task: RawTask) {
     let header = unsafe { task.header() };
     header.roster.task_ended(task);
     // Before the joiner can know: a task that was joined is in no list.
-    header.roster.remove(header.slot);
+    // Relaxed: written before the first job existed, whose way through a queue orders it.
+    header.roster.remove(header.slot.load(Ordering::Relaxed));
     match header.state.complete() {
         // From here on the task may be gone.
         Complete::Released => {}
@@ -137,9 +143,7 @@ fn drop_unread(task: RawTask, panic: Option<super::error::Payload>) {
 fn report(task: RawTask, kind: UnhandledKind, payload: super::error::Payload) {
     // SAFETY: all callers hold a reference to the task.
     let header = unsafe { task.header() };
-    header
-        .roster
-        .unhandled(Unhandled::new(kind, Some(header), payload));
+    header.roster.unhandled(Unhandled::new(kind, Some(header), payload));
 }
 
 /// Wakes a task.
@@ -229,9 +233,8 @@ pub(crate) unsafe fn poll_join(task: RawTask, waker: &Waker) -> bool {
         return true;
     }
     // SAFETY: rule 3: the flag is unset, by `take_back_join_waker` or from the beginning.
-    let fits = unsafe {
-        task.join_waker(|field| field.as_ref().is_some_and(|old| old.will_wake(waker)))
-    };
+    let fits =
+        unsafe { task.join_waker(|field| field.as_ref().is_some_and(|old| old.will_wake(waker))) };
     if !fits {
         let fresh = Some(waker.clone());
         // SAFETY: as above.

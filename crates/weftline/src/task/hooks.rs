@@ -179,20 +179,12 @@ impl Unhandled {
         let message = message_of(&payload);
         // A payload's own drop may panic; it has been read, so that is the end of it.
         drop(catch_unwind(AssertUnwindSafe(|| drop(payload))));
-        Self {
-            kind,
-            message,
-            task,
-        }
+        Self { kind, message, task }
     }
 
     /// A task that outlived its runtime.
     pub(crate) fn not_ended(task: &Task, message: String) -> Self {
-        Self {
-            kind: UnhandledKind::NotEnded,
-            message,
-            task: Some(Origin::of(task.header())),
-        }
+        Self { kind: UnhandledKind::NotEnded, message, task: Some(Origin::of(task.header())) }
     }
 
     /// What kind of failure it is.

@@ -10,7 +10,7 @@
 //! 3. The *join waker* belongs to the join handle while `JOIN_WAKER` is unset.
 //! 4. With `JOIN_WAKER` set at completion it belongs to the completer, for good.
 //! 5. The header is written before the first job and the first reference exist, and only read
-//!    after.
+//!    after; what changes in it is atomic.
 //! 6. The allocation lives as long as the state word counts a reference; the runtime's reference
 //!    lasts until completion, so a queued job needs none of its own.
 
@@ -20,6 +20,7 @@ use super::state::State;
 use super::{Home, Id, JoinError};
 use crate::job::{Job, JobHeader, JobVtable};
 use crate::platform::UnsafeCell;
+use crate::platform::atomic::AtomicU32;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -45,8 +46,8 @@ pub(crate) struct Header {
     pub(crate) spawned_at: &'static Location<'static>,
     /// What few tasks have.
     pub(crate) extra: Option<Box<Extra>>,
-    /// Its place in the roster.
-    pub(crate) slot: u32,
+    /// Its place in the roster; written when it is listed.
+    pub(crate) slot: AtomicU32,
     /// Who may run it.
     pub(crate) home: Home,
 }
@@ -184,16 +185,6 @@ impl RawTask {
         unsafe { self.0.as_ref() }
     }
 
-    /// Writes the place in the roster.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else knows the task yet (rule 5).
-    pub(crate) unsafe fn set_slot(mut self, slot: u32) {
-        // SAFETY: exclusive by the caller's promise.
-        unsafe { self.0.as_mut() }.slot = slot;
-    }
-
     /// Polls the future.
     ///
     /// # Safety
@@ -253,10 +244,7 @@ impl RawTask {
     ///
     /// The field is the caller's (rules 3 and 4), who holds a reference, and `change` does not
     /// come back to it.
-    pub(crate) unsafe fn join_waker<R>(
-        self,
-        change: impl FnOnce(&mut Option<Waker>) -> R,
-    ) -> R {
+    pub(crate) unsafe fn join_waker<R>(self, change: impl FnOnce(&mut Option<Waker>) -> R) -> R {
         let prefix: NonNull<CellPrefix> = self.0.cast();
         // SAFETY: a `Cell` begins with a `CellPrefix` (both `repr(C)`), and is alive (rule 6).
         let prefix = unsafe { prefix.as_ref() };
@@ -299,9 +287,7 @@ fn vtable_of<F: Future>() -> &'static Vtable {
     struct Of<F>(std::marker::PhantomData<F>);
     impl<F: Future> Of<F> {
         const VTABLE: &'static Vtable = &Vtable {
-            job: JobVtable {
-                run: super::harness::run,
-            },
+            job: JobVtable { run: super::harness::run },
             poll: poll::<F>,
             cancel: cancel::<F>,
             take_output: take_output::<F>,

@@ -8,8 +8,9 @@ use super::hooks::{Hooks, Unhandled};
 use super::raw::RawTask;
 use super::{Home, Task};
 use crate::job::Job;
-use crate::platform::{Condvar, Mutex};
+use crate::platform::atomic::Ordering;
 use crate::platform::fork::Generation;
+use crate::platform::{Condvar, Mutex};
 use slab::Slab;
 use std::time::{Duration, Instant};
 
@@ -67,10 +68,7 @@ struct List {
 impl Roster {
     pub(crate) fn new(schedule: Box<dyn Schedule>) -> Self {
         Self {
-            list: Mutex::new(List {
-                tasks: Slab::new(),
-                admission: Admission::Open,
-            }),
+            list: Mutex::new(List { tasks: Slab::new(), admission: Admission::Open }),
             emptied: Condvar::new(),
             schedule,
             generation: Generation::watch(),
@@ -87,13 +85,15 @@ impl Roster {
     ///
     /// # Safety
     ///
-    /// Nobody else knows the task yet; it stays alive until [`Roster::remove`].
+    /// The task stays alive until [`Roster::remove`].
     pub(crate) unsafe fn insert(&self, task: RawTask) -> Admission {
         let mut list = self.list.lock();
         let slot = list.tasks.insert(task);
         let slot = u32::try_from(slot).expect("a roster lists at most 2^32 tasks");
-        // SAFETY: passed on. The lock is held, so that nobody finds the task in the list before.
-        unsafe { task.set_slot(slot) };
+        // SAFETY: alive by the caller's promise.
+        let header = unsafe { task.header() };
+        // Relaxed: whoever reads it runs a job of the task, which is queued after this.
+        header.slot.store(slot, Ordering::Relaxed);
         list.admission
     }
 

@@ -48,10 +48,7 @@ pub struct SharedHandle<T> {
 
 enum Output<T> {
     /// The task runs.
-    Awaited {
-        handle: JoinHandle<T>,
-        waiting: Slab<Option<Waker>>,
-    },
+    Awaited { handle: JoinHandle<T>, waiting: Slab<Option<Waker>> },
     /// It has ended.
     Given(Arc<SharedOutput<T>>),
 }
@@ -152,11 +149,7 @@ impl<T> Output<T> {
 
 impl<T> Clone for SharedHandle<T> {
     fn clone(&self) -> Self {
-        Self {
-            output: self.output.clone(),
-            task: self.task.clone(),
-            place: None,
-        }
+        Self { output: self.output.clone(), task: self.task.clone(), place: None }
     }
 }
 

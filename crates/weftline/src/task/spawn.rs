@@ -3,6 +3,7 @@
 use super::raw::{Extra, Header, RawTask};
 use super::state::State;
 use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness};
+use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::Location;
@@ -23,9 +24,7 @@ pub(crate) struct EnteredRoster {
 
 impl EnteredRoster {
     pub(crate) fn enter(roster: Arc<Roster>) -> Self {
-        Self {
-            outer: ROSTER.with(|current| current.replace(Some(roster))),
-        }
+        Self { outer: ROSTER.with(|current| current.replace(Some(roster))) }
     }
 }
 
@@ -37,14 +36,13 @@ impl Drop for EnteredRoster {
     }
 }
 
-/// Lends the thread's roster.
+/// The thread's roster. A reference of its own, since hooks, eager tasks and drops may enter or
+/// leave a runtime while it is used.
 #[track_caller]
 #[inline]
-fn with_roster<R>(what: &str, spawn: impl FnOnce(&Arc<Roster>) -> R) -> R {
-    let Some(result) = ROSTER.with(|current| current.borrow().as_ref().map(spawn)) else {
-        no_runtime(what)
-    };
-    result
+fn current_roster(what: &str) -> Arc<Roster> {
+    let roster = ROSTER.with(|current| current.borrow().clone());
+    roster.unwrap_or_else(|| no_runtime(what))
 }
 
 #[cold]
@@ -235,7 +233,9 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        with_roster("spawn", |roster| self.spawn_in(roster, future))
+        let at = Location::caller();
+        // SAFETY: `Send` future and output: any worker may run it.
+        unsafe { self.start(at, current_roster("spawn"), Home::ANY, future) }
     }
 
     /// As [`spawn`], in the given roster.
@@ -246,8 +246,9 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let at = Location::caller();
         // SAFETY: `Send` future and output: any worker may run it.
-        unsafe { self.start(roster, Home::ANY, future) }
+        unsafe { self.start(at, roster.clone(), Home::ANY, future) }
     }
 
     /// As [`spawn_local`].
@@ -261,16 +262,16 @@ impl Builder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        with_roster("spawn_local", |roster| {
-            let Some(home) = roster.here() else {
-                panic!(
-                    "`spawn_local` was called on a thread that is not a worker: use \
-                     `spawn_pinned`, which chooses one"
-                );
-            };
-            // SAFETY: the task stays on the calling thread: `home` is this worker.
-            unsafe { self.start(roster, home, future) }
-        })
+        let at = Location::caller();
+        let roster = current_roster("spawn_local");
+        let Some(home) = roster.here() else {
+            panic!(
+                "`spawn_local` was called on a thread that is not a worker: use `spawn_pinned`, \
+                 which chooses one"
+            );
+        };
+        // SAFETY: the task stays on the calling thread: `home` is this worker.
+        unsafe { self.start(at, roster, home, future) }
     }
 
     /// As [`spawn_pinned`]. [`eager`](Self::eager) has no effect.
@@ -286,12 +287,12 @@ impl Builder {
         F::Output: Send + 'static,
     {
         self.eager = false;
-        with_roster("spawn_pinned", |roster| {
-            let home = roster.choose();
-            // SAFETY: until its first poll the future holds only `make`, which is `Send`; from
-            // then on it stays on the worker `home`. The output is `Send`.
-            unsafe { self.start(roster, home, async move { make().await }) }
-        })
+        let at = Location::caller();
+        let roster = current_roster("spawn_pinned");
+        let home = roster.choose();
+        // SAFETY: until its first poll the future holds only `make`, which is `Send`; from then on
+        // it stays on the worker `home`. The output is `Send`.
+        unsafe { self.start(at, roster, home, async move { make().await }) }
     }
 
     /// As [`spawn_blocking`]. [`eager`](Self::eager) has no effect.
@@ -300,14 +301,16 @@ impl Builder {
     ///
     /// Outside of a runtime.
     #[track_caller]
-    pub fn spawn_blocking<C, T>(self, job: C) -> JoinHandle<T>
+    pub fn spawn_blocking<C, T>(mut self, job: C) -> JoinHandle<T>
     where
         C: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        with_roster("spawn_blocking", |roster| {
-            self.spawn_blocking_in(roster, job)
-        })
+        self.eager = false;
+        let at = Location::caller();
+        let future = BlockingJob { job: Some(job) };
+        // SAFETY: closure and output are `Send`.
+        unsafe { self.start(at, current_roster("spawn_blocking"), Home::BLOCKING, future) }
     }
 
     /// As [`spawn_blocking`], in the given roster.
@@ -318,38 +321,43 @@ impl Builder {
         T: Send + 'static,
     {
         self.eager = false;
+        let at = Location::caller();
         let future = BlockingJob { job: Some(job) };
         // SAFETY: closure and output are `Send`.
-        unsafe { self.start(roster, Home::BLOCKING, future) }
+        unsafe { self.start(at, roster.clone(), Home::BLOCKING, future) }
     }
 
     /// # Safety
     ///
     /// The future and its output may go wherever `home` allows.
-    #[track_caller]
     #[inline]
-    unsafe fn start<F>(self, roster: &Arc<Roster>, home: Home, future: F) -> JoinHandle<F::Output>
+    unsafe fn start<F>(
+        self,
+        spawned_at: &'static Location<'static>,
+        roster: Arc<Roster>,
+        home: Home,
+        future: F,
+    ) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        let spawned_at = Location::caller();
         roster.generation().assert_same_process();
         let task = RawTask::new(future, |vtable| Header {
             vtable,
             state: State::new(),
-            roster: roster.clone(),
+            roster,
             id: Id::next(),
             parent: current::current_id(),
             spawned_at,
             extra: self.extra,
-            slot: 0,
+            slot: AtomicU32::new(0),
             home,
         });
         // SAFETY: new, of this type, and the only handle.
         let handle = unsafe { JoinHandle::new(task) };
-        // SAFETY: the task is new and owned; its spawner is the first owner.
-        unsafe { enlist(roster, task, self.eager) };
+        // SAFETY: the task is new and owned; its spawner is the first owner, and holds the handle.
+        unsafe { enlist(task, self.eager) };
         handle
     }
 }
@@ -358,13 +366,14 @@ impl Builder {
 ///
 /// # Safety
 ///
-/// The task is new, and nobody else knows it but its handle; the caller owns it, and gives it up.
-unsafe fn enlist(roster: &Roster, task: RawTask, eager: bool) {
-    // SAFETY: passed on.
-    let admission = unsafe { roster.insert(task) };
-    roster.task_spawned(task);
-    // SAFETY: the runtime's reference keeps an owned task alive.
+/// The task is new, and nobody else knows it; the caller owns it, and gives that up, but holds the
+/// join handle meanwhile.
+unsafe fn enlist(task: RawTask, eager: bool) {
+    // SAFETY: the handle's reference keeps the task alive, also once it is queued.
     let header = unsafe { task.header() };
+    // SAFETY: passed on.
+    let admission = unsafe { header.roster.insert(task) };
+    header.roster.task_spawned(task);
     match admission {
         Admission::Open => {}
         Admission::Closing => {
@@ -379,7 +388,7 @@ unsafe fn enlist(roster: &Roster, task: RawTask, eager: bool) {
     if eager {
         job.run();
     } else {
-        roster.schedule(job, header.home, Reason::Spawned);
+        header.roster.schedule(job, header.home, Reason::Spawned);
     }
 }
 

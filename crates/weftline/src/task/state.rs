@@ -7,7 +7,7 @@
 //!  references   | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCELLED | COMPLETE | NOTIFIED | OWNED
 //! ```
 
-use crate::platform::atomic::{AtomicUsize, Ordering, fence};
+use crate::platform::atomic::{AtomicUsize, Ordering};
 
 /// Somebody holds the one right to run the task: a job for it is queued, or it is being run.
 /// Stays set once the task is complete, so that a late wake-up finds nothing to do.
@@ -105,9 +105,7 @@ impl State {
     /// A task that is about to be queued for the first time, with two references: the runtime's,
     /// which lasts until completion, and the join handle's.
     pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(
-            OWNED | NOTIFIED | JOIN_INTEREST | (2 * REFERENCE),
-        ))
+        Self(AtomicUsize::new(OWNED | NOTIFIED | JOIN_INTEREST | (2 * REFERENCE)))
     }
 
     /// Reads the word. Acquire: whoever sees `COMPLETE` also sees the output, which
@@ -128,9 +126,7 @@ impl State {
     /// A request to cancel. True: the caller owns the task now and must queue it.
     pub(crate) fn cancel(&self) -> bool {
         // Orderings as in `wake`, which this is with one more bit.
-        let before = self
-            .0
-            .fetch_or(CANCELLED | NOTIFIED | OWNED, Ordering::AcqRel);
+        let before = self.0.fetch_or(CANCELLED | NOTIFIED | OWNED, Ordering::AcqRel);
         before & OWNED == 0
     }
 
@@ -146,10 +142,7 @@ impl State {
             let next = (seen & !NOTIFIED) | STARTED;
             // Acquire: pairs with the Release in `wake`. AcqRel keeps the word's release
             // sequence whole for the joiner's side as well.
-            match self
-                .0
-                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return StartPoll::Poll,
                 Err(now) => seen = now,
             }
@@ -198,10 +191,7 @@ impl State {
             next |= COMPLETE;
             // Release: pairs with the Acquire in `load` and in the join handle's transitions, so
             // that the output is seen. Acquire: pairs with the Release in `set_join_waker`.
-            match self
-                .0
-                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return result,
                 Err(now) => seen = now,
             }
@@ -221,11 +211,11 @@ impl State {
     }
 
     fn change_join_waker(&self, change: impl Fn(usize) -> usize) -> bool {
-        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        // Acquire: pairs with the Release in `complete`: where that came first, the output may be
+        // taken. So for the exchange's failure below.
+        let mut seen = self.0.load(Ordering::Acquire);
         loop {
             if seen & COMPLETE != 0 {
-                // Acquire: pairs with the Release in `complete`: the output may be taken.
-                fence(Ordering::Acquire);
                 return false;
             }
             // Release: pairs with the Acquire in `complete`: the waker is seen.
@@ -248,11 +238,11 @@ impl State {
 
     /// The join handle goes away.
     pub(crate) fn drop_join_handle(&self) -> DropHandle {
-        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        // Acquire: pairs with the Release in `complete`: where that came first, the output may be
+        // dropped. So for the exchange's failure below.
+        let mut seen = self.0.load(Ordering::Acquire);
         loop {
             if seen & COMPLETE != 0 {
-                // Acquire: pairs with the Release in `complete`: the output is seen.
-                fence(Ordering::Acquire);
                 return DropHandle::DropOutput;
             }
             let (next, result) = if seen & JOIN_WAKER != 0 {
@@ -261,10 +251,7 @@ impl State {
                 ((seen & !JOIN_INTEREST) - REFERENCE, DropHandle::Released)
             };
             // Release: pairs with the Acquire of the last reference's `release`.
-            match self
-                .0
-                .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return result,
                 Err(now) => seen = now,
             }

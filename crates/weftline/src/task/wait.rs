@@ -46,6 +46,6 @@ pub(crate) fn drive<F: Future>(
             return None;
         }
         generation.assert_same_process();
-        thread.0.park(limit, true);
+        thread.0.park_patiently(limit);
     }
 }

@@ -131,6 +131,9 @@ fn a_spawn_hook_may_enter_the_runtime() {
 fn an_eager_child_that_yields_runs_on_while_its_spawner_blocks() {
     within_limit(|| {
         let runtime = runtime_of(2);
+        settle(&runtime);
+        // Long enough for the other worker to fall asleep.
+        thread::sleep(Duration::from_millis(50));
         let blocks = runtime.spawn(async {
             let went_on = Gate::new();
             let goes_on = went_on.clone();

@@ -8,11 +8,12 @@ use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::runtime::Handle;
-use weftline::task::{Id, SharedHandle, UnhandledKind};
+use weftline::task::{Id, SharedHandle, Status, UnhandledKind};
 use weftline::{JoinError, JoinHandle, Runtime, Task, spawn, yield_now};
 
 /// Polls a future once, with a waker of the caller's.
@@ -139,10 +140,12 @@ fn a_waiting_handle_that_is_dropped_drops_its_waker_and_detaches() {
 }
 
 /// A waker that carries something.
-struct Registered<T>(#[expect(dead_code, reason = "only its drop matters")] T);
+struct Registered<T>(T);
 
 impl<T: Send + Sync + 'static> Wake for Registered<T> {
-    fn wake(self: Arc<Self>) {}
+    fn wake(self: Arc<Self>) {
+        let _carried = &self.0;
+    }
 }
 
 #[test]
@@ -155,7 +158,21 @@ fn dropping_a_cancelling_handle_ends_its_task() {
     drop(handle);
     eventually("it is gone", || task.is_finished() && probe.drops() == 1);
     assert!(task.is_cancelled());
-    assert_eq!(probe.polls(), 1);
+}
+
+#[test]
+fn a_waiting_task_that_is_cancelled_may_still_take_what_is_ready() {
+    let runtime = runtime();
+    let (runs, ready) = (Probe::new(), Arc::new(AtomicBool::new(false)));
+    let is_ready = ready.clone();
+    // Nobody wakes it: only the cancellation makes it look again.
+    let task = runtime.spawn(runs.future(poll_fn(move |_| {
+        if is_ready.load(Ordering::SeqCst) { Poll::Ready("kept") } else { Poll::Pending }
+    })));
+    eventually("it waits", || task.task().status() == Status::Waiting);
+    ready.store(true, Ordering::SeqCst);
+    task.cancel();
+    assert_eq!(task.wait().unwrap(), "kept");
 }
 
 #[test]

@@ -59,10 +59,10 @@ async fn threads_of(rounds: usize) -> HashSet<ThreadId> {
     for _ in 0..rounds {
         let gate = Gate::new();
         let elsewhere = gate.clone();
-        spawn(async move {
+        drop(spawn(async move {
             yield_now().await;
             elsewhere.open();
-        });
+        }));
         gate.wait().await;
         threads.insert(thread::current().id());
         yield_now().await;

@@ -1,12 +1,29 @@
 //! What a user sees of the runtime, one module per subject, in one binary.
 
+mod blocking;
+mod builder;
+mod combinations;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
 mod eager;
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "forks")]
+mod fork;
+mod hooks;
+#[cfg(target_os = "linux")]
+mod idle;
+mod io;
 mod join;
 mod local;
 mod nested;
+mod net;
+mod oneshot;
+mod order;
+mod panics;
 mod probe;
 mod rig;
+mod shutdown;
 mod spawn;
+mod stress;
+mod threads;
 mod time;

@@ -205,22 +205,16 @@ fn a_blocked_worker_does_not_keep_main_waiting() {
 }
 
 #[test]
-fn there_is_no_current_task_in_main() {
+fn the_current_task_is_the_innermost_one_around() {
     let runtime = runtime();
-    runtime.block_on(async { assert!(task::current().is_none()) });
-    let inside = runtime.spawn_nested_main();
-    assert!(inside, "a nested main future is no task either");
-}
-
-/// Whether a main future that is driven inside a task sees no task.
-trait NestedMain {
-    fn spawn_nested_main(&self) -> bool;
-}
-
-impl NestedMain for weftline::Runtime {
-    fn spawn_nested_main(&self) -> bool {
-        let other = runtime_of(1);
-        let nested = self.spawn(async move { other.block_on(async { task::current().is_none() }) });
-        nested.wait().unwrap()
-    }
+    runtime.block_on(async { assert!(task::current().is_none(), "main is no task") });
+    let job = runtime.handle().spawn_blocking(|| task::current().map(|task| task.id()));
+    let id = job.id();
+    assert_eq!(job.wait().unwrap(), Some(id), "a blocking job is one");
+    let other = runtime_of(1);
+    let nested = runtime.spawn(async move {
+        let around = task::current();
+        other.block_on(async { task::current() == around })
+    });
+    assert!(nested.wait().unwrap(), "a main future in a task is part of it");
 }

@@ -245,7 +245,7 @@ fn a_task_is_one_allocation() {
             }
             let before = counting::allocations_of_this_thread();
             for _ in 0..1000 {
-                drop(spawn(async { [0_u8; 100] }).await.unwrap());
+                assert_eq!(spawn(async { [0_u8; 100] }).await.unwrap().len(), 100);
             }
             let joined = counting::allocations_of_this_thread() - before;
             let before = counting::allocations_of_this_thread();

@@ -37,6 +37,25 @@ fn long_deadlines_cause_no_wake_ups_before_they_are_due() {
 }
 
 #[test]
+fn entries_that_wait_to_move_down_are_not_forgotten() {
+    let mut wheel = Wheel::new();
+    for _ in 0..20 {
+        wheel.insert(100 * TICK_NS, target());
+    }
+    // In the same slot of level 1, and the last to move down.
+    wheel.insert(70 * TICK_NS, target());
+    let mut wakers = Vec::new();
+    let mut calls = 0;
+    while wakers.is_empty() {
+        assert!(wheel.next_ns() <= 71 * TICK_NS);
+        wheel.expire(71 * TICK_NS, 1, &mut wakers);
+        calls += 1;
+    }
+    assert!(calls > 1, "the limit did not hold anything back");
+    assert!(wheel.next_ns() >= 100 * TICK_NS);
+}
+
+#[test]
 fn memory_is_given_back_after_a_peak() {
     let mut wheel = Wheel::new();
     let mut round = |count: u64| {

@@ -1,7 +1,7 @@
 //! `UnixDatagram`: datagrams within the machine.
 
 use crate::io::{Assume, Async, Kind};
-use crate::time::sleep;
+use crate::net::pause::Pauses;
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -224,16 +224,13 @@ impl UnixDatagram {
     /// See [`bind`](UnixDatagram::bind).
     pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let address = socket2::SockAddr::unix(path)?;
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            let sent = self.io.try_write_with(|socket| {
-                socket2::SockRef::from(socket).send_to(buf, &address)
-            });
+            let sent = self
+                .io
+                .try_write_with(|socket| socket2::SockRef::from(socket).send_to(buf, &address));
             match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => pauses.next()?.await,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
             }

@@ -138,8 +138,7 @@ impl UnixListener {
     /// See the type.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let mut accepting = Accepting::new(&self.io);
-        let (stream, peer) =
-            poll_fn(|cx| accepting.poll(cx, net::UnixListener::accept)).await?;
+        let (stream, peer) = poll_fn(|cx| accepting.poll(cx, net::UnixListener::accept)).await?;
         Ok((UnixStream::from_std(stream)?, peer))
     }
 

@@ -3,8 +3,8 @@
 use crate::io::{Assume, Async, Kind};
 use crate::net::connect::is_under_way;
 use crate::net::delegate::{delegate_read, delegate_write};
+use crate::net::pause::Pauses;
 use crate::net::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Splittable, WriteHalf};
-use crate::time::sleep;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
@@ -59,13 +59,10 @@ impl UnixStream {
     /// See [`UnixListener`](crate::net::UnixListener).
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         let (socket, address) = super::socket_for(path.as_ref(), socket2::Type::STREAM)?;
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             match socket.connect(&address) {
-                Err(error) if is_under_way(&error) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(error) if is_under_way(&error) => pauses.next()?.await,
                 // Made during a pause.
                 Err(error) if error.raw_os_error() == Some(libc::EISCONN) => break,
                 result => break result?,

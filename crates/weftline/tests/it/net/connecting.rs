@@ -77,8 +77,7 @@ fn a_slow_address_wins_when_the_others_fail() {
     weftline::run(async {
         let (listener, queued, slow) = silent();
         let (_socket, refused) = refusing();
-        let connecting =
-            weftline::spawn(async move { TcpStream::connect([slow, refused]).await });
+        let connecting = weftline::spawn(async move { TcpStream::connect([slow, refused]).await });
         // Until the other address had its turn; the order of the two is what this is about.
         sleep(Duration::from_millis(400)).await;
         // Room again: the system repeats its request after a second.
@@ -173,8 +172,7 @@ fn many_lookups_share_a_few_threads() {
 /// How many threads of this process look names up.
 fn resolver_threads() -> usize {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    let names = threads.filter_map(|thread| {
-        std::fs::read_to_string(thread.ok()?.path().join("comm")).ok()
-    });
+    let names =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
     names.filter(|name| name.starts_with("weftline-resol")).count()
 }

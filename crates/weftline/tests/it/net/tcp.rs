@@ -95,10 +95,7 @@ fn options_are_read_back() {
         assert_eq!(client.linger().unwrap(), Some(Duration::from_secs(7)));
         assert_eq!(client.ttl().unwrap(), 77);
         #[cfg(target_os = "linux")]
-        assert_eq!(
-            SockRef::from(&client).tcp_keepalive_time().unwrap(),
-            Duration::from_secs(90)
-        );
+        assert_eq!(SockRef::from(&client).tcp_keepalive_time().unwrap(), Duration::from_secs(90));
         client.set_keepalive(None).unwrap();
         client.set_linger(None).unwrap();
         assert!(!client.keepalive().unwrap());
