@@ -68,19 +68,21 @@ pub(crate) fn clock() -> Clock {
     with(|handle| handle.instance.shared.clock).unwrap_or_else(Clock::new)
 }
 
-/// Where a timer of the calling thread is kept.
+/// Whose timers a thread uses.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum TimersOwner {
-    /// With the worker that the thread is, which looks after it before it sleeps.
+    /// The worker's that the thread is, which looks after them before it sleeps.
     Worker,
-    /// With all threads that are no workers: call [`TimersOwner::earliest_added`] where it is the earliest.
-    Outside(Handle),
+    /// Those of all threads that are no workers: call [`TimersOwner::earliest_added`] where an
+    /// insert became the earliest.
+    Outside,
 }
 
 impl TimersOwner {
-    /// A timer was inserted that is now the earliest.
-    pub(crate) fn earliest_added(&self) {
-        if let TimersOwner::Outside(handle) = self {
-            handle.instance.shared.outside_timer_added();
+    /// A timer was inserted, on the calling thread, that is now the earliest.
+    pub(crate) fn earliest_added(self) {
+        if let TimersOwner::Outside = self {
+            with(|handle| handle.instance.shared.outside_timer_added());
         }
     }
 }
@@ -92,7 +94,7 @@ pub(crate) fn timers() -> Option<(Arc<Timers>, TimersOwner)> {
         match local_timers(shared) {
             Some(timers) => Some((timers, TimersOwner::Worker)),
             None if shared.is_stopped() => None,
-            None => Some((shared.outside_timers.clone(), TimersOwner::Outside(handle.clone()))),
+            None => Some((shared.outside_timers.clone(), TimersOwner::Outside)),
         }
     })
     .flatten()

@@ -57,11 +57,11 @@ impl Local {
         if chosen.is_some() && !awake {
             self.patience.note_wait(Duration::from_nanos(now_ns.saturating_sub(began_ns)));
         }
-        self.deliver(true);
-        self.fire_timers(now_ns);
+        self.expire_timers(now_ns);
         if in_driver {
-            self.fire_outside_timers(now_ns);
+            self.expire_outside_timers(now_ns);
         }
+        self.deliver(true);
         chosen
     }
 
@@ -100,12 +100,11 @@ impl Local {
         if !shared.driver_token.try_take() {
             return;
         }
-        self.fire_outside_timers(now_ns);
+        self.expire_outside_timers(now_ns);
         if !shared.driver.is_idle() {
             self.turn_driver(Some(Duration::ZERO));
         }
         shared.driver_token.give_back();
-        self.deliver(false);
     }
 
     /// # Panics

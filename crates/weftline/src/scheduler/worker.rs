@@ -165,11 +165,12 @@ impl Local {
     fn upkeep(&self) -> Option<Job> {
         let now_ns = self.shared.clock.now_ns();
         self.adapt_upkeep(now_ns);
-        self.fire_timers(now_ns);
+        self.expire_timers(now_ns);
         if now_ns.saturating_sub(self.last_look_ns.get()) >= UPKEEP_EVERY_NS {
             self.last_look_ns.set(now_ns);
             self.look_at_driver(now_ns);
         }
+        self.deliver(false);
         self.take_injected()
     }
 
@@ -186,20 +187,19 @@ impl Local {
         self.until_upkeep.set(next);
     }
 
-    /// Wakes what is due among this worker's timers.
-    pub(super) fn fire_timers(&self, now_ns: u64) {
-        self.fire(&self.shared.remotes[self.index].timers, now_ns);
+    /// Harvests what is due among this worker's timers.
+    pub(super) fn expire_timers(&self, now_ns: u64) {
+        self.expire(&self.shared.remotes[self.index].timers, now_ns);
     }
 
-    /// Wakes what is due among the timers of threads that are no workers.
-    pub(super) fn fire_outside_timers(&self, now_ns: u64) {
-        self.fire(&self.shared.outside_timers, now_ns);
+    /// Harvests what is due among the timers of threads that are no workers.
+    pub(super) fn expire_outside_timers(&self, now_ns: u64) {
+        self.expire(&self.shared.outside_timers, now_ns);
     }
 
-    fn fire(&self, timers: &Timers, now_ns: u64) {
+    fn expire(&self, timers: &Timers, now_ns: u64) {
         if timers.next_deadline_ns() <= now_ns {
             timers.expire(now_ns, TIMERS_PER_TURN, &mut self.wakers.borrow_mut());
-            self.deliver(false);
         }
     }
 

@@ -183,7 +183,11 @@ fn jobs_that_wait_for_each_other_need_as_many_threads() {
     within_limit(|| {
         let runtime = runtime();
         fn nested(depth: usize) -> usize {
-            if depth == 0 { 0 } else { spawn_blocking(move || nested(depth - 1)).wait().unwrap() + 1 }
+            if depth == 0 {
+                0
+            } else {
+                spawn_blocking(move || nested(depth - 1)).wait().unwrap() + 1
+            }
         }
         let job = runtime.handle().spawn_blocking(|| nested(50));
         assert_eq!(job.wait().unwrap(), 50);

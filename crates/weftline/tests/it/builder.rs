@@ -1,9 +1,7 @@
 //! Building a runtime: what is refused and how it is said, what is chosen, and what of the machine
 //! is honoured.
 
-use crate::rig::{
-    child_of, expect_success, in_child, is_child, panic_on_purpose, within_limit,
-};
+use crate::rig::{child_of, expect_success, in_child, is_child, panic_on_purpose, within_limit};
 use std::process::Command;
 use std::time::Duration;
 use weftline::runtime::{BuildError, Builder};
@@ -198,7 +196,8 @@ impl QuotaGroup {
             }
             let group = Self(format!("{root}/{name}"));
             std::fs::create_dir(&group.0).ok()?;
-            let write = |(file, text): &(&str, &str)| std::fs::write(format!("{}/{file}", group.0), text);
+            let write =
+                |(file, text): &(&str, &str)| std::fs::write(format!("{}/{file}", group.0), text);
             let set = files.iter().try_for_each(write).is_ok();
             set.then_some(group)
         })

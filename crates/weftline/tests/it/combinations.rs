@@ -2,9 +2,7 @@
 //! where it is spawned. What must come out is written down once, in [`Case::expected`].
 
 use crate::probe::{Gate, Probe, Token};
-use crate::rig::{
-    PanicsWhenDropped, Reports, eventually, panic_on_purpose, settle, within_limit,
-};
+use crate::rig::{PanicsWhenDropped, Reports, eventually, panic_on_purpose, settle, within_limit};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -100,8 +98,10 @@ impl Case {
     fn end(self) -> End {
         let blocking = self.place == Place::Blocking;
         // What a closure has captured is dropped where it is called, which is in the poll.
-        let drop_is_end = if self.panic == PanicAt::FutureDrop { End::Panicked } else { End::Cancelled };
-        let cancelled_waiting = self.cancel == CancelAt::WhileWaiting || self.fate == Fate::CancelOnDrop;
+        let drop_is_end =
+            if self.panic == PanicAt::FutureDrop { End::Panicked } else { End::Cancelled };
+        let cancelled_waiting =
+            self.cancel == CancelAt::WhileWaiting || self.fate == Fate::CancelOnDrop;
         if self.cancel == CancelAt::BeforeFirstPoll {
             drop_is_end
         } else if self.panic == PanicAt::FirstPoll {
@@ -234,7 +234,10 @@ fn spawn(runtime: &Runtime, case: Case, parts: Parts) -> JoinHandle<Output> {
             spawner.join().expect("spawning does not panic")
         }),
         Place::Eager => builder.eager(true).spawn(parts.future(case)),
-        Place::Pinned => builder.spawn_pinned(move || parts.future(case)),
+        Place::Pinned => {
+            let future = parts.future(case);
+            builder.spawn_pinned(move || future)
+        }
         Place::Blocking => builder.spawn_blocking(parts.job(case)),
     }
 }
@@ -282,32 +285,40 @@ impl Hands {
 
     /// The task has ended. How, if the handle's fate is to be asked.
     fn finish(self, case: Case, runtime: &Runtime) -> Option<End> {
-        let end = |result: Result<Output, &JoinError>| match result {
-            Ok(output) => {
-                drop_output(case, output);
-                End::Value
-            }
-            Err(error) if error.is_cancelled() => End::Cancelled,
-            Err(_) => End::Panicked,
-        };
         match self {
             Hands::Nobody => None,
             Hands::Handle(handle) if case.fate == Fate::DroppedAfter => {
+                // Nobody is there to read: a panic of the output goes to the report.
                 drop(handle);
                 None
             }
-            Hands::Handle(handle) => Some(end(runtime.block_on(handle).as_ref().cloned())),
+            Hands::Handle(handle) => Some(read(case, runtime.block_on(handle))),
             Hands::Thread(thread) => {
-                Some(end(thread.join().expect("a wait does not panic").as_ref().cloned()))
+                Some(read(case, thread.join().expect("a wait does not panic")))
             }
             Hands::Shared(shared) => {
-                let first = runtime.block_on(shared.clone());
-                let ended = end(first.as_ref().cloned().map_err(|error| &**error));
-                drop_output(case, (first, shared));
-                Some(ended)
+                let result = runtime.block_on(shared.clone());
+                let end = end_of(result.as_ref().map_err(|error| &**error));
+                drop_output(case, (result, shared));
+                Some(end)
             }
         }
     }
+}
+
+/// How it ended, by what the joiner got.
+fn end_of(result: Result<&Output, &JoinError>) -> End {
+    match result {
+        Ok(_) => End::Value,
+        Err(error) if error.is_cancelled() => End::Cancelled,
+        Err(_) => End::Panicked,
+    }
+}
+
+fn read(case: Case, result: Result<Output, JoinError>) -> End {
+    let end = end_of(result.as_ref());
+    drop_output(case, result);
+    end
 }
 
 /// The last of what holds the output panics when it is dropped, if the case says so.
@@ -358,8 +369,7 @@ fn run(runtime: &Runtime, reports: &Reports, case: Case) {
 
 /// Waits until the task waits at its gate, or has ended without getting there.
 fn wait_for_begin(case: Case, parts: &Parts, task: &Task) {
-    let ends_early =
-        case.cancel == CancelAt::BeforeFirstPoll || case.panic == PanicAt::FirstPoll;
+    let ends_early = case.cancel == CancelAt::BeforeFirstPoll || case.panic == PanicAt::FirstPoll;
     eventually("it begins", || {
         if ends_early {
             task.is_finished()

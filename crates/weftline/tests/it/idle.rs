@@ -84,7 +84,11 @@ fn waiting_tasks_and_threads_are_still() {
     let waiting: Vec<_> = (0..10)
         .map(|n| {
             runtime.spawn(async move {
-                if n % 2 == 0 { sleep(Duration::from_secs(3600)).await } else { std::future::pending().await }
+                if n % 2 == 0 {
+                    sleep(Duration::from_secs(3600)).await
+                } else {
+                    std::future::pending().await
+                }
             })
         })
         .collect();

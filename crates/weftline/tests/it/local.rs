@@ -105,7 +105,8 @@ fn a_pinned_task_is_woken_from_a_plain_thread() {
 fn pinned_tasks_spread_over_all_workers() {
     let runtime = runtime_of(4);
     let _entered = runtime.handle().enter();
-    let tasks: Vec<_> = (0..40).map(|_| spawn_pinned(|| async { thread::current().id() })).collect();
+    let tasks: Vec<_> =
+        (0..40).map(|_| spawn_pinned(|| async { thread::current().id() })).collect();
     let threads: HashSet<_> = tasks.into_iter().map(|task| task.wait().unwrap()).collect();
     assert_eq!(threads.len(), 4);
 }

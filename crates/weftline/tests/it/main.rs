@@ -3,6 +3,8 @@
 mod blocking;
 mod builder;
 mod combinations;
+#[cfg(target_os = "linux")]
+mod connections;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
 mod eager;

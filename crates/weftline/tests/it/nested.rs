@@ -99,9 +99,8 @@ fn block_on_works_inside_a_task_of_another_runtime() {
         let inner_id = inner.spawn(async { task::current().unwrap().id() }).id();
         let task = outer.spawn(async move {
             let before = spawn(async { thread::current().name().map(str::to_owned) });
-            let nested = inside.block_on(async {
-                spawn(async { thread::current().id() }).await.unwrap()
-            });
+            let nested =
+                inside.block_on(async { spawn(async { thread::current().id() }).await.unwrap() });
             assert_ne!(nested, thread::current().id(), "the inner runtime ran it");
             // What is spawned now is the outer runtime's again.
             let after = spawn(async { thread::current().id() });

@@ -35,7 +35,7 @@ impl Wake for Panics {
 fn a_value_passes_between_tasks() {
     let received = runtime().block_on(async {
         let (sender, receiver) = channel();
-        spawn(async move { sender.send(String::from("value")) });
+        drop(spawn(async move { sender.send(String::from("value")) }));
         receiver.await
     });
     assert_eq!(received, Ok("value".into()));
@@ -50,7 +50,7 @@ fn pairs_of_tasks_exchange_values_under_load() {
             pairs.push(spawn(async move {
                 let (ping, pinged) = channel();
                 let (pong, ponged) = channel();
-                spawn(async move { pong.send(pinged.await.expect("a ping") + 1) });
+                drop(spawn(async move { pong.send(pinged.await.expect("a ping") + 1) }));
                 ping.send(number).expect("the partner waits");
                 ponged.await.expect("a pong")
             }));
@@ -70,9 +70,11 @@ fn two_runtimes_and_a_plain_thread_pass_a_value_on() {
     let (from_thread, at_first) = channel::<u32>();
     let (from_first, at_second) = channel::<u32>();
     let last = second.spawn(async move { at_second.await.map(|n| n * 2) });
-    first.spawn(async move { from_first.send(at_first.await.expect("the thread sends") + 1) });
+    let passed_on =
+        first.spawn(async move { from_first.send(at_first.await.expect("a value") + 1) });
     thread::spawn(move || from_thread.send(20).expect("a task waits"));
     assert_eq!(last.wait().expect("the task ends"), Ok(42));
+    assert_eq!(passed_on.wait().expect("the task ends"), Ok(()));
 }
 
 #[test]
@@ -82,13 +84,14 @@ fn a_plain_thread_waits_for_a_task() {
         let (sender, receiver) = channel();
         let gate = Gate::new();
         let wait = gate.wait();
-        runtime.spawn(async move {
+        let task = runtime.spawn(async move {
             wait.await;
             sender.send("late")
         });
         let waits = thread::spawn(move || receiver.wait());
         gate.open();
         assert_eq!(waits.join().expect("the thread ends"), Ok("late"));
+        assert_eq!(task.wait().expect("the task ends"), Ok(()));
     });
 }
 
@@ -140,7 +143,7 @@ fn a_receiver_can_wait_in_one_task_after_another() {
             .await
             .expect("the task ends");
         }
-        spawn(async move { sender.send(8) });
+        drop(spawn(async move { sender.send(8) }));
         assert_eq!(receiver.await, Ok(8));
     });
 }

@@ -308,7 +308,8 @@ fn work_of_a_blocked_worker_is_stolen() {
                 }));
             }
             let began = Instant::now();
-            while counts.load(Ordering::Relaxed) < 1000 && began.elapsed() < Duration::from_secs(5) {
+            while counts.load(Ordering::Relaxed) < 1000 && began.elapsed() < Duration::from_secs(5)
+            {
                 thread::sleep(Duration::from_millis(1));
             }
             began.elapsed()

@@ -200,7 +200,15 @@ fn a_timers_waker_that_panics_is_reported_and_the_worker_lives() {
             sleeps.push(sleep);
         }
         std::mem::forget(bad);
-        poll_fn(|cx| if seen.wakes() == 1 { Poll::Ready(()) } else { cx.waker().wake_by_ref(); Poll::Pending }).await;
+        poll_fn(|cx| {
+            if seen.wakes() == 1 {
+                Poll::Ready(())
+            } else {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await;
     });
     task.wait().unwrap();
     assert_eq!(probe.wakes(), 1);
@@ -243,7 +251,8 @@ fn unit(future: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + S
 fn panic_everywhere() {
     let panics = |_: &Unhandled| panic_on_purpose("the last hook");
     for builder in [Runtime::builder(), Runtime::builder().on_unhandled(panics)] {
-        let runtime = builder.workers(1).on_task_end(|_| panic_on_purpose("a hook")).build().unwrap();
+        let runtime =
+            builder.workers(1).on_task_end(|_| panic_on_purpose("a hook")).build().unwrap();
         runtime.block_on(async {
             for _ in 0..10 {
                 drop(spawn(unit(async { panic_on_purpose("unread") })));

@@ -87,9 +87,8 @@ pub(crate) fn reporting_runtime(workers: usize) -> (Runtime, Reports) {
 /// blocking jobs has run something new.
 pub(crate) fn settle(runtime: &Runtime) {
     let _entered = runtime.handle().enter();
-    let mut settled: Vec<_> = (0..runtime.handle().workers())
-        .map(|_| weftline::spawn_pinned(|| async {}))
-        .collect();
+    let mut settled: Vec<_> =
+        (0..runtime.handle().workers()).map(|_| weftline::spawn_pinned(|| async {})).collect();
     settled.push(weftline::spawn_blocking(|| {}));
     for task in settled {
         task.wait().expect("an empty task ends");

@@ -2,7 +2,8 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    Reports, eventually, in_child, panic_on_purpose, reporting_runtime, runtime, runtime_of, within_limit,
+    Reports, eventually, in_child, panic_on_purpose, reporting_runtime, runtime, runtime_of,
+    within_limit,
 };
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
@@ -121,11 +122,14 @@ fn the_report_names_what_would_not_end() {
             job_gate.block();
         });
         let (poll_gate, poll_begun) = (release.clone(), begun.clone());
-        let (line, poll) = (line!(), Builder::new().name("a poll").spawn(poll_fn(move |_| {
-            poll_begun.token();
-            poll_gate.block();
-            Poll::Ready(())
-        })));
+        let (line, poll) = (
+            line!(),
+            Builder::new().name("a poll").spawn(poll_fn(move |_| {
+                poll_begun.token();
+                poll_gate.block();
+                Poll::Ready(())
+            })),
+        );
         eventually("both have begun", || begun.drops() == 2);
         let ends = runtime.spawn(pending::<()>());
         let began = Instant::now();

@@ -26,8 +26,9 @@ fn threads_are_named_after_the_runtime_and_numbered() {
     let runtime = Runtime::builder().workers(3).thread_name("nm").build().unwrap();
     let _entered = runtime.handle().enter();
     let name = || thread::current().name().map(str::to_owned);
-    let mut names: Vec<_> =
-        (0..3).map(|_| weftline::spawn_pinned(move || async move { name() }).wait().unwrap()).collect();
+    let mut names: Vec<_> = (0..3)
+        .map(|_| weftline::spawn_pinned(move || async move { name() }).wait().unwrap())
+        .collect();
     names.sort_unstable();
     let expected = ["nm-0", "nm-1", "nm-2"].map(|name| Some(name.to_owned()));
     assert_eq!(names, expected);

@@ -1,13 +1,15 @@
-//! The event queue of Linux: epoll, edge-triggered, one system call per wait.
+//! The event queue of Linux: polling's epoll instance, edge-triggered, one system call per wait.
 //!
-//! A wait is one `epoll_pwait` (or `epoll_pwait2` for a timeout that is not a whole number of
-//! milliseconds). A notification is one write to an eventfd that is registered edge-triggered, so
-//! it is never read back or armed again.
+//! polling makes the instance and registers descriptors; to each registration the wish to be told
+//! of hang-ups is added, which polling cannot say. Its own wait costs five system calls, so the wait
+//! is ours, on the same instance: one `epoll_pwait2`. A notification is one write to an eventfd that
+//! is registered edge-triggered, so it is never read back or armed again.
 
 use super::{Descriptor, EVENTS_PER_WAIT, Event, Interest};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use rustix::fd::OwnedFd;
+use polling::PollMode;
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
@@ -23,26 +25,26 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// An epoll instance and the eventfd that interrupts its wait.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    /// The epoll instance.
-    epoll: OwnedFd,
+    /// The epoll instance, and its registrations.
+    queue: polling::Poller,
     /// Written to by [`Poller::notify`]; registered edge-triggered, so that each write is one
     /// event and nothing has to be read.
     wake: OwnedFd,
     /// A notification was sent that no wait has reported yet; further ones need no system call.
     notified: AtomicBool,
-    /// The kernel has no `epoll_pwait2` (before 5.11, or refused by a sandbox): timeouts are
-    /// rounded up to milliseconds.
-    whole_milliseconds: AtomicBool,
+    /// The kernel has no `epoll_pwait2` (before 5.11, or refused by a sandbox): the older
+    /// `epoll_wait` is used, whose timeouts are whole milliseconds.
+    coarse: AtomicBool,
 }
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let queue = polling::Poller::new()?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &wake, epoll::EventData::new_u64(NOTIFY_KEY), flags)?;
-        let (notified, whole_milliseconds) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { epoll, wake, notified, whole_milliseconds })
+        epoll::add(&queue, &wake, epoll::EventData::new_u64(NOTIFY_KEY), flags)?;
+        let (notified, coarse) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { queue, wake, notified, coarse })
     }
 
     /// Whether events are reported once per change, without arming.
@@ -58,8 +60,12 @@ impl Poller {
     /// Reports the events of `descriptor` under `key` from now on, until [`Poller::delete`].
     pub(crate) fn add(&self, descriptor: Descriptor<'_>, key: usize) -> io::Result<()> {
         use epoll::EventFlags as Flags;
+        // SAFETY: whoever registers a descriptor deregisters it before it is closed (the contract
+        // of this function, kept by `Driver::register`'s callers).
+        unsafe { self.queue.add_with_mode(&descriptor, polling::Event::all(key), PollMode::Edge)? };
         let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET;
-        epoll::add(&self.epoll, descriptor, epoll::EventData::new_u64(key as u64), flags)?;
+        let data = epoll::EventData::new_u64(key as u64);
+        epoll::modify(&self.queue, descriptor, data, flags)?;
         Ok(())
     }
 
@@ -75,8 +81,7 @@ impl Poller {
 
     /// Reports no more events of `descriptor`.
     pub(crate) fn delete(&self, descriptor: Descriptor<'_>) -> io::Result<()> {
-        epoll::delete(&self.epoll, descriptor)?;
-        Ok(())
+        self.queue.delete(descriptor)
     }
 
     /// Makes the current or the next [`Poller::wait`] return.
@@ -96,75 +101,119 @@ impl Poller {
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         events.clear();
-        let mut room = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT];
-        let records = match self.wait_once(&mut room, timeout) {
-            Ok(records) => records,
-            Err(Errno::INTR) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        events.extend(records.iter().filter_map(translate));
-        if events.len() < records.len() {
-            // AcqRel: pairs with the exchange in `notify`; an exchange rather than a store, so
-            // that it reads from the notification it takes back.
-            self.notified.swap(false, Ordering::AcqRel);
+        let timeout = timeout.map(|timeout| timeout.min(LONGEST_WAIT));
+        // Relaxed: a wrong answer costs one refused system call.
+        let coarse = self.coarse.load(Ordering::Relaxed);
+        let waited =
+            if coarse { self.wait_coarse(events, timeout) } else { self.wait_fine(events, timeout) };
+        match waited {
+            Ok(notified) => {
+                if notified {
+                    // AcqRel: pairs with the exchange in `notify`; an exchange rather than a
+                    // store, so that it reads from the notification it takes back.
+                    self.notified.swap(false, Ordering::AcqRel);
+                }
+                Ok(())
+            }
+            Err(Errno::INTR) => Ok(()),
+            // An empty wait: the caller comes again, and then with the older call.
+            Err(Errno::NOSYS | Errno::PERM) if !coarse => {
+                // Relaxed: as above.
+                self.coarse.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(())
     }
 
-    fn wait_once<'a>(
+    /// One `epoll_pwait2`. Says whether a notification was among the events.
+    fn wait_fine(
         &self,
-        room: &'a mut [MaybeUninit<epoll::Event>],
+        events: &mut Vec<Event>,
         timeout: Option<Duration>,
-    ) -> Result<&'a [epoll::Event], Errno> {
-        let Some(timeout) = timeout.map(|timeout| timeout.min(LONGEST_WAIT)) else {
-            return Ok(epoll::wait(&self.epoll, room, None)?.0);
+    ) -> Result<bool, Errno> {
+        let mut room = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT];
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let records = epoll::wait(&self.queue, &mut room, timeout.as_ref())?.0;
+        let found = records.iter().map(|record| (record.data.u64(), record.flags));
+        events.extend(found.filter_map(|(data, flags)| translate(data, flags)));
+        Ok(events.len() < records.len())
+    }
+
+    /// One `epoll_wait`, for kernels that have nothing newer.
+    #[cold]
+    fn wait_coarse(
+        &self,
+        events: &mut Vec<Event>,
+        timeout: Option<Duration>,
+    ) -> Result<bool, Errno> {
+        let mut room = [libc::epoll_event { events: 0, u64: 0 }; EVENTS_PER_WAIT];
+        let milliseconds = timeout.map_or(-1, round_up_to_milliseconds);
+        let most = i32::try_from(room.len()).unwrap_or(i32::MAX);
+        let queue = self.queue.as_fd().as_raw_fd();
+        // SAFETY: `room` is valid for writes of `most` records, and `queue` is open.
+        let count = unsafe { libc::epoll_wait(queue, room.as_mut_ptr(), most, milliseconds) };
+        let Ok(count) = usize::try_from(count) else {
+            let error = io::Error::last_os_error();
+            return Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL));
         };
-        // Relaxed: a wrong answer costs one refused system call.
-        let whole_milliseconds = self.whole_milliseconds.load(Ordering::Relaxed);
-        if whole_milliseconds || timeout.subsec_nanos() % 1_000_000 == 0 {
-            let coarse = timespec(round_up_to_milliseconds(timeout));
-            return Ok(epoll::wait(&self.epoll, room, Some(&coarse))?.0);
-        }
-        match epoll::wait(&self.epoll, &mut *room, Some(&timespec(timeout))) {
-            Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => {
-                // Relaxed: as above.
-                self.whole_milliseconds.store(true, Ordering::Relaxed);
-                // An empty wait: the caller comes again, and then with whole milliseconds.
-                Ok(&[])
-            }
-            Err(error) => Err(error),
-            Ok((records, _)) => Ok(records),
-        }
+        let found = room[..count].iter().map(|record| {
+            (record.u64, epoll::EventFlags::from_bits_retain(record.events))
+        });
+        events.extend(found.filter_map(|(data, flags)| translate(data, flags)));
+        Ok(events.len() < count)
     }
 }
 
 /// The least whole number of milliseconds that is not shorter than `timeout`.
-fn round_up_to_milliseconds(timeout: Duration) -> Duration {
-    let milliseconds = timeout.as_nanos().div_ceil(1_000_000);
-    Duration::from_millis(milliseconds.try_into().unwrap_or(u64::MAX))
-}
-
-fn timespec(timeout: Duration) -> Timespec {
-    Timespec {
-        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    }
+fn round_up_to_milliseconds(timeout: Duration) -> i32 {
+    timeout.as_nanos().div_ceil(1_000_000).try_into().unwrap_or(i32::MAX)
 }
 
 /// What the kernel says, in our words; nothing for a notification.
-fn translate(record: &epoll::Event) -> Option<Event> {
+fn translate(data: u64, flags: epoll::EventFlags) -> Option<Event> {
     use epoll::EventFlags as Flags;
-    let (data, flags) = (record.data, record.flags);
-    if data.u64() == NOTIFY_KEY {
+    if data == NOTIFY_KEY {
         return None;
     }
     let broken = flags.intersects(Flags::ERR | Flags::HUP);
     let readable_lasts = broken || flags.intersects(Flags::RDHUP | Flags::PRI);
     Some(Event {
-        key: usize::try_from(data.u64()).ok()?,
+        key: usize::try_from(data).ok()?,
         readable: readable_lasts || flags.contains(Flags::IN),
         writable: broken || flags.contains(Flags::OUT),
         readable_lasts,
         writable_lasts: broken,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn an_old_kernel_waits_in_whole_milliseconds_and_tells_the_same() {
+        let poller = Poller::new().unwrap();
+        poller.coarse.store(true, Ordering::Relaxed);
+        let (mut here, mut there) = UnixStream::pair().unwrap();
+        poller.add(here.as_fd(), 7).unwrap();
+        let mut events = Vec::new();
+        poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+        assert!(events[0].writable && !events[0].readable, "a new socket can be written");
+        there.write_all(b"x").unwrap();
+        poller.wait(&mut events, None).unwrap();
+        assert!(events[0].key == 7 && events[0].readable);
+        here.read_exact(&mut [0]).unwrap();
+        poller.notify().unwrap();
+        poller.wait(&mut events, None).unwrap();
+        assert!(events.is_empty(), "a notification is no event");
+        poller.wait(&mut events, Some(Duration::from_nanos(1))).unwrap();
+        assert!(events.is_empty(), "and is told once");
+        poller.delete(here.as_fd()).unwrap();
+    }
 }

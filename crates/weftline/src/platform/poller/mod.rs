@@ -1,9 +1,9 @@
 //! The kernel's event queue, with one face for every system.
 //!
 //! `Poller` keeps a set of descriptors, each under a key, and waits until one of them is ready or
-//! `notify` is called. One file per system: epoll directly on Linux (one system call per wait,
-//! hang-ups told apart, nanosecond timeouts), the `polling` crate elsewhere, and a stand-in made
-//! of a lock for loom and Miri. `--cfg weftline_portable` forces the `polling` one, one-shot, so
+//! `notify` is called. On Linux the queue is the `polling` crate's, the wait on it ours (one system
+//! call, hang-ups told apart, nanosecond timeouts); elsewhere both are `polling`'s. A stand-in made
+//! of a lock serves loom and Miri. `--cfg weftline_portable` forces the `polling` one, one-shot, so
 //! that the path of the other systems can be tested on Linux. Next: `crate::driver`.
 
 #![allow(unexpected_cfgs, reason = "`weftline_portable` is private, set by hand in tests")]
@@ -12,6 +12,7 @@
 #[path = "standin.rs"]
 mod chosen;
 #[cfg(all(target_os = "linux", not(weftline_portable), not(all(test, any(loom, miri)))))]
+#[expect(unsafe_code, reason = "a descriptor is given to the kernel's event queue")]
 #[path = "linux.rs"]
 mod chosen;
 #[cfg(all(any(not(target_os = "linux"), weftline_portable), not(all(test, any(loom, miri)))))]

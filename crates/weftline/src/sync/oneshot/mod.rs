@@ -54,11 +54,11 @@ pub use sender::Sender;
 ///
 /// weftline::run(async {
 ///     let (sender, receiver) = oneshot::channel();
-///     weftline::spawn(async move { sender.send("done") });
+///     let task = weftline::spawn(async move { sender.send("done") });
 ///     assert_eq!(receiver.await, Ok("done"));
+///     task.await.unwrap().expect("the receiver was there");
 /// });
 /// ```
-#[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = channel::allocate();
     (Sender::new(sender), Receiver::new(receiver))

@@ -93,9 +93,10 @@ impl<T> Sender<T> {
     ///
     /// weftline::run(async {
     ///     let (mut sender, receiver) = oneshot::channel::<u32>();
-    ///     weftline::spawn(async move { drop(receiver) });
+    ///     let task = weftline::spawn(async move { drop(receiver) });
     ///     sender.closed().await;
     ///     assert!(sender.is_closed());
+    ///     task.await.unwrap();
     /// });
     /// ```
     pub async fn closed(&mut self) {
