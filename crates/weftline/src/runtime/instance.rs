@@ -7,6 +7,7 @@ use crate::platform::deque::Worker;
 use crate::platform::{Condvar, Mutex};
 use crate::scheduler::{BlockingLimits, BlockingPool, Entrance, Local, Shared, thread_number};
 use crate::task::{Hooks, Roster};
+use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -34,8 +35,8 @@ pub(super) struct Instance {
     pub(super) shared: Arc<Shared>,
     /// The lists of living tasks: one for each worker, then those for other threads.
     pub(super) rosters: Box<[Arc<Roster>]>,
-    /// The workers that have not ended.
-    pub(super) workers_alive: Arc<ThreadCount>,
+    /// The runtime's threads that have not ended.
+    pub(super) threads: Arc<ThreadCount>,
     /// What the builder has chosen.
     pub(super) options: Options,
 }
@@ -56,7 +57,7 @@ impl Instance {
             (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
             let rosters = (0..options.workers + OUTSIDE_ROSTERS)
                 .map(|_| Arc::new(Roster::new(Box::new(Entrance(shared.clone())))));
-            Self { rosters: rosters.collect(), shared, workers_alive: Arc::default(), options }
+            Self { rosters: rosters.collect(), shared, threads: Arc::default(), options }
         });
         for (index, queue) in queues.into_iter().enumerate() {
             if let Err(error) = instance.clone().start_worker(index, queue) {
@@ -68,11 +69,9 @@ impl Instance {
     }
 
     fn start_worker(self: Arc<Self>, index: usize, queue: Worker<Job>) -> io::Result<()> {
-        let alive = self.workers_alive.enter();
         let roster = self.rosters[index].clone();
         self.start_thread(&format!("-{index}"), roster, move |shared| {
             Local::new(index, shared.clone(), queue).run();
-            drop(alive);
         })
     }
 
@@ -93,7 +92,10 @@ impl Instance {
         if let Some(bytes) = self.options.stack_size {
             builder = builder.stack_size(bytes);
         }
+        let alive = self.threads.enter();
         let in_thread = move || {
+            let _alive = alive;
+            OWNER.with(|owner| owner.set(Arc::as_ptr(&self)));
             let shared = self.shared.clone();
             let _entered = context::enter(Handle::new(self), roster);
             shared.hooks.thread_started();
@@ -103,11 +105,26 @@ impl Instance {
         builder.spawn(in_thread).map(drop)
     }
 
+    /// Whether the calling thread is one of this runtime's.
+    pub(super) fn owns_this_thread(&self) -> bool {
+        OWNER.with(|owner| std::ptr::eq(owner.get(), self))
+    }
+
     /// The roster of the calling thread, where it is no worker.
     pub(super) fn outside_roster(&self) -> &Arc<Roster> {
         let outside = &self.rosters[self.shared.workers()..];
         &outside[thread_number() % outside.len()]
     }
+}
+
+thread_local! {
+    /// The runtime that this thread belongs to; null for other threads. Never followed.
+    static OWNER: Cell<*const Instance> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Whether the calling thread belongs to a runtime, so that waiting might be waiting for itself.
+pub(super) fn is_runtime_thread() -> bool {
+    OWNER.with(|owner| !owner.get().is_null())
 }
 
 /// How many threads there are, to be waited for with a time limit.
@@ -126,19 +143,16 @@ impl ThreadCount {
         CountedThread(self.clone())
     }
 
-    /// Waits until there are none, at most until `deadline`. False: some are left.
-    pub(super) fn wait_none(&self, deadline: Option<Instant>) -> bool {
+    /// Waits until there are none, at most until `deadline`.
+    pub(super) fn wait_none(&self, deadline: Instant) {
         let mut alive = self.alive.lock();
         while *alive > 0 {
-            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
+            let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                return;
             }
             self.changed.wait_for(&mut alive, left);
         }
-        true
     }
 }
 

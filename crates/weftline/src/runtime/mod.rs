@@ -40,7 +40,7 @@ use std::sync::Arc;
 /// # Dropping
 ///
 /// Dropping a runtime shuts it down. On a plain thread that waits for at most one second for tasks
-/// to end; on a worker of any runtime it waits for nothing and shuts down in the background. It
+/// to end; on a thread of any runtime it waits for nothing and shuts down in the background. It
 /// never panics and never hangs.
 ///
 /// # Examples
@@ -145,7 +145,7 @@ impl Runtime {
     /// cancels all there are, gives them `grace` to end, and ends the workers. Tasks that have not
     /// ended by then are left to themselves, and named in the report.
     ///
-    /// On a worker of this very runtime there is nobody to wait: it then goes on in the
+    /// On a thread of this very runtime that would be waiting for itself: it then goes on in the
     /// background, and the report names what is there now.
     ///
     /// # Examples

@@ -3,8 +3,7 @@
 //! `docs/shutdown.md` says what each step is there for.
 
 use super::Handle;
-use super::instance::Instance;
-use crate::scheduler::{index_here, is_any_worker};
+use super::instance::{Instance, is_runtime_thread};
 use crate::task::{Admission, Id, Status, Task, Unhandled};
 use std::fmt;
 use std::panic::Location;
@@ -14,8 +13,8 @@ use std::time::{Duration, Instant};
 
 /// How long a dropped runtime waits for its tasks.
 const DROP_GRACE: Duration = Duration::from_secs(1);
-/// How long workers may take to end once they are told to, whatever the grace: they have nothing
-/// more to do than to see it.
+/// How long threads may take to end once they are told to, whatever the grace: those that are not
+/// inside a task have nothing more to do than to see it.
 const STOP_TIME: Duration = Duration::from_millis(500);
 
 /// How long shutting down waits for cancelled tasks to end.
@@ -148,7 +147,11 @@ impl fmt::Display for ShutdownReport {
 /// Shuts a runtime down; see [`Runtime::shutdown`](super::Runtime::shutdown).
 pub(super) fn shut_down(handle: Handle, grace: Grace) -> ShutdownReport {
     let instance = handle.instance;
-    if index_here(&instance.shared).is_some() {
+    if is_forked(&instance) {
+        std::mem::forget(instance);
+        return ShutdownReport::default();
+    }
+    if instance.owns_this_thread() {
         refuse_and_cancel(&instance);
         let report = report(&instance);
         in_background(instance, grace);
@@ -160,16 +163,20 @@ pub(super) fn shut_down(handle: Handle, grace: Grace) -> ShutdownReport {
 /// Shuts down a runtime that is dropped.
 pub(super) fn drop_runtime(handle: Handle) {
     let instance = handle.instance;
-    if !instance.rosters[0].generation().is_current() {
-        // In a forked child the workers do not exist, and any lock may be held by one of them.
-        std::mem::forget(instance);
-        return;
+    if is_forked(&instance) {
+        return std::mem::forget(instance);
     }
-    if is_any_worker() || thread::panicking() {
+    if is_runtime_thread() || thread::panicking() {
         refuse_and_cancel(&instance);
         return in_background(instance, Grace::For(DROP_GRACE));
     }
     report_survivors(&instance, end(&instance, Grace::For(DROP_GRACE)));
+}
+
+/// In a forked child the threads do not exist, and any lock may be held by one of them: such a
+/// runtime is not touched any more.
+fn is_forked(instance: &Instance) -> bool {
+    !instance.rosters[0].generation().is_current()
 }
 
 /// Ends it on a thread of its own.
@@ -179,7 +186,7 @@ fn in_background(instance: Arc<Instance>, grace: Grace) {
     let name = String::from("weftline-shutdown");
     if thread::Builder::new().name(name).spawn(ending).is_err() {
         // No thread to wait on: the workers end as soon as they can.
-        stop(&fallback, Some(Instant::now()));
+        stop(&fallback);
     }
 }
 
@@ -188,7 +195,7 @@ fn end(instance: &Instance, grace: Grace) -> ShutdownReport {
     let deadline = grace.deadline();
     refuse_and_cancel(instance);
     wait_for_tasks(instance, deadline);
-    stop(instance, deadline);
+    stop(instance);
     report(instance)
 }
 
@@ -213,17 +220,13 @@ fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
 }
 
 /// Ends the workers, and what only they kept going.
-fn stop(instance: &Instance, deadline: Option<Instant>) {
+fn stop(instance: &Instance) {
     let rosters = &instance.rosters;
     rosters.iter().for_each(|roster| roster.admit(Admission::Closed));
     instance.shared.stop();
-    let stopping = Instant::now() + STOP_TIME;
-    let limit = deadline.map(|deadline| deadline.max(stopping));
-    // A worker that is still inside a poll is left to itself: it ends after that poll.
-    let ended = instance.workers_alive.wait_none(Some(limit.unwrap_or(stopping).min(stopping)));
-    if ended {
-        instance.shared.drain();
-    }
+    // A thread that is still inside a task is left to itself: it ends after that.
+    instance.threads.wait_none(Instant::now() + STOP_TIME);
+    instance.shared.drain();
     instance.shared.close();
 }
 

@@ -17,7 +17,7 @@ mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool};
 pub(crate) use sleep::MAX_WORKERS;
-pub(crate) use worker::{Local, index_here, is_any_worker, local_timers};
+pub(crate) use worker::{Local, index_here, local_timers};
 
 use crate::driver::Driver;
 use crate::driver::clock::Clock;

@@ -297,14 +297,18 @@ impl Local {
     /// Queues a job that any worker may run.
     #[inline]
     fn schedule(&self, job: Job, reason: Reason) {
-        if self.harvesting.get() {
+        if self.harvesting.get() || reason == Reason::Again {
+            // Announced nowhere. A harvest is announced as a whole. A job that is queued again is
+            // followed by this worker's taking its next one, from the front of the same queue: it
+            // waits behind a job that was announced, or is the only one.
+            return self.queue.push(job);
+        }
+        let others = match reason {
+            Reason::AgainLater => Some(job),
+            _ => self.shared.remotes[self.index].slot.put(job),
+        };
+        if let Some(job) = others {
             self.queue.push(job);
-        } else if reason == Reason::Again {
-            // Announced nowhere: this worker takes its next job now, from the front of the same
-            // queue, so this one waits behind a job that was announced, or is the only one.
-            self.queue.push(job);
-        } else if let Some(before) = self.shared.remotes[self.index].slot.put(job) {
-            self.queue.push(before);
             self.shared.work_posted();
         }
     }
@@ -347,11 +351,6 @@ pub(super) fn schedule_pinned_here(shared: &Arc<Shared>, worker: usize, job: Job
 /// The index of the calling worker, where the thread is one of `shared`'s.
 pub(crate) fn index_here(shared: &Arc<Shared>) -> Option<usize> {
     with_local(shared, |local| local.index)
-}
-
-/// Whether the calling thread is a worker of any scheduler.
-pub(crate) fn is_any_worker() -> bool {
-    LOCAL.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// The timers of the calling worker, where the thread is one of `shared`'s.

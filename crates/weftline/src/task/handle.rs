@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 ///
-/// Polling it after it gave the output panics.
+/// Polling it after it gave the output panics, and so does waiting for it in a forked child process,
+/// where its runtime has no threads.
 ///
 /// # Examples
 ///
@@ -212,6 +213,10 @@ impl<T> Future for JoinHandle<T> {
         assert!(!self.taken, "a `JoinHandle` was polled after it gave its output");
         // SAFETY: this is the join handle.
         if !unsafe { harness::poll_join(self.task, cx.waker()) } {
+            // SAFETY: the handle holds a reference.
+            let header = unsafe { self.task.header() };
+            // In a forked child nobody would ever wake this.
+            header.roster.generation().assert_same_process();
             return Poll::Pending;
         }
         self.taken = true;

@@ -30,7 +30,23 @@ pub(crate) unsafe fn run(job: NonNull<JobHeader>) {
             unsafe { complete(task) };
         }
         // SAFETY: owned, not complete.
-        StartPoll::Poll => unsafe { poll(task) },
+        StartPoll::Poll => unsafe { poll(task, Reason::Again) },
+    }
+}
+
+/// Runs a new task at once, inside of its spawner.
+///
+/// # Safety
+///
+/// The caller owns the task, and gives it up.
+pub(crate) unsafe fn run_eagerly(task: RawTask) {
+    // SAFETY: an owned task is alive (rule 6).
+    let header = unsafe { task.header() };
+    match header.state.start_poll() {
+        // SAFETY: owned, never polled, given up.
+        StartPoll::NeverStarted => unsafe { refuse(task) },
+        // SAFETY: owned, not complete.
+        StartPoll::Poll => unsafe { poll(task, Reason::AgainLater) },
     }
 }
 
@@ -38,7 +54,7 @@ pub(crate) unsafe fn run(job: NonNull<JobHeader>) {
 ///
 /// The caller owns the task, has begun a poll, and gives the task up.
 #[inline]
-unsafe fn poll(task: RawTask) {
+unsafe fn poll(task: RawTask, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
     let polled = {
@@ -54,7 +70,7 @@ unsafe fn poll(task: RawTask) {
     };
     match polled {
         // SAFETY: still owned.
-        Polled::Pending => unsafe { finish(task) },
+        Polled::Pending => unsafe { finish(task, again) },
         // SAFETY: still owned, and the output is stored.
         Polled::Ready => unsafe { complete(task) },
         Polled::ReadyButDropPanicked(payload) => {
@@ -69,7 +85,7 @@ unsafe fn poll(task: RawTask) {
 ///
 /// The caller owns the task, whose poll was pending, and gives the task up.
 #[inline]
-unsafe fn finish(task: RawTask) {
+unsafe fn finish(task: RawTask, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
     match header.state.finish_poll() {
@@ -82,7 +98,7 @@ unsafe fn finish(task: RawTask) {
             // stopped scheduler runs cancelled tasks, which never come here.)
             // SAFETY: still owned.
             let job = unsafe { task.job() };
-            header.roster.schedule(job, header.home, Reason::Again);
+            header.roster.schedule(job, header.home, again);
         }
         FinishPoll::Cancelled => {
             // SAFETY: still owned, not complete.

@@ -21,8 +21,11 @@ pub(crate) enum Reason {
     Spawned,
     /// Somebody woke it.
     Woken,
-    /// It was woken while it ran: it goes behind what waits already.
+    /// It was woken while it ran: it goes behind what waits already, and its worker takes the next
+    /// job now.
     Again,
+    /// As `Again`, but it ran inside of something else, which goes on.
+    AgainLater,
 }
 
 /// How a task asks to be run: the one call from here up to the scheduler.

@@ -5,6 +5,7 @@ use crate::platform::Mutex;
 use slab::Slab;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -66,7 +67,20 @@ impl<T: Send + Sync> Wake for WakeAll<T> {
             wakers.extend(waiting.iter_mut().filter_map(|(_, waker)| waker.take()));
         }
         // Outside of the lock: a waker is foreign code.
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
+    }
+}
+
+/// Wakes all, also where one of them panics; the first panic goes on afterwards.
+fn wake_all(wakers: Vec<Waker>) {
+    let mut panic = None;
+    for waker in wakers {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            panic.get_or_insert(payload);
+        }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
     }
 }
 
@@ -107,8 +121,10 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
         let all = Waker::from(Arc::new(WakeAll(Arc::downgrade(&self.output))));
         let this = &mut *self;
         // Wakers are foreign code: what leaves the list is woken and dropped outside of the lock.
-        let (given, left) = this.output.lock().poll(&all, mine, &mut this.place);
-        left.into_iter().for_each(Waker::wake);
+        let mut mine = Some(mine);
+        let (given, left) = this.output.lock().poll(&all, &mut mine, &mut this.place);
+        drop(mine);
+        wake_all(left);
         match given {
             Some(output) => Poll::Ready((*output).clone()),
             None => Poll::Pending,
@@ -117,11 +133,12 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
 }
 
 impl<T> Output<T> {
-    /// The output, where it is there, and the wakers that are no longer needed here.
+    /// The output, where it is there, and the wakers to call. Where it is not, `mine` is left here
+    /// in exchange for the waker that was before.
     fn poll(
         &mut self,
         all: &Waker,
-        mine: Waker,
+        mine: &mut Option<Waker>,
         place: &mut Option<usize>,
     ) -> (Option<Arc<SharedOutput<T>>>, Vec<Waker>) {
         let Output::Awaited { handle, waiting } = self else {
@@ -129,7 +146,7 @@ impl<T> Output<T> {
         };
         let Poll::Ready(output) = Pin::new(handle).poll(&mut Context::from_waker(all)) else {
             let key = *place.get_or_insert_with(|| waiting.insert(None));
-            waiting[key] = Some(mine);
+            std::mem::swap(&mut waiting[key], mine);
             return (None, vec![]);
         };
         let left = std::mem::take(waiting);

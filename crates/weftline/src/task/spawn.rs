@@ -383,13 +383,13 @@ unsafe fn enlist(task: RawTask, eager: bool) {
         // SAFETY: owned, never polled, given up.
         Admission::Closed => return unsafe { harness::refuse(task) },
     }
+    if eager {
+        // SAFETY: owned, and given up.
+        return unsafe { harness::run_eagerly(task) };
+    }
     // SAFETY: owned, and given up to the job.
     let job = unsafe { task.job() };
-    if eager {
-        job.run();
-    } else {
-        header.roster.schedule(job, header.home, Reason::Spawned);
-    }
+    header.roster.schedule(job, header.home, Reason::Spawned);
 }
 
 /// A closure as a future that is ready at its first poll.

@@ -48,10 +48,14 @@ fn as_many_jobs_run_at_once_as_there_may_be_threads() {
         let jobs: Vec<_> = (0..32)
             .map(|_| {
                 let together = together.clone();
-                runtime.handle().spawn_blocking(move || together.wait())
+                runtime.handle().spawn_blocking(move || {
+                    together.wait();
+                })
             })
             .collect();
-        jobs.into_iter().for_each(|job| drop(job.wait().unwrap()));
+        for job in jobs {
+            job.wait().unwrap();
+        }
     });
 }
 

@@ -97,7 +97,8 @@ impl Case {
 
     fn end(self) -> End {
         let blocking = self.place == Place::Blocking;
-        // What a closure has captured is dropped where it is called, which is in the poll.
+        // What a closure has captured, and the future that a closure made, is dropped in the poll.
+        let inside = blocking || self.place == Place::Pinned;
         let drop_is_end =
             if self.panic == PanicAt::FutureDrop { End::Panicked } else { End::Cancelled };
         let cancelled_waiting =
@@ -108,7 +109,7 @@ impl Case {
             End::Panicked
         } else if cancelled_waiting && !blocking {
             drop_is_end
-        } else if self.panic == PanicAt::LaterPoll || (blocking && drop_is_end == End::Panicked) {
+        } else if self.panic == PanicAt::LaterPoll || (inside && drop_is_end == End::Panicked) {
             End::Panicked
         } else {
             End::Value
@@ -221,9 +222,9 @@ fn spawn(runtime: &Runtime, case: Case, parts: Parts) -> JoinHandle<Output> {
     let builder = Builder::new().name(case.name());
     let _entered = runtime.handle().enter();
     match case.place {
-        Place::Main => runtime.block_on(async move { builder.spawn(parts.future(case)) }),
+        Place::Main => runtime.block_on(spawn_inside(builder, case, parts)),
         Place::FromTask => {
-            let spawner = runtime.spawn(async move { builder.spawn(parts.future(case)) });
+            let spawner = runtime.spawn(spawn_inside(builder, case, parts));
             spawner.wait().expect("spawning does not panic")
         }
         Place::OutsideThread => thread::scope(|scope| {
@@ -240,6 +241,11 @@ fn spawn(runtime: &Runtime, case: Case, parts: Parts) -> JoinHandle<Output> {
         }
         Place::Blocking => builder.spawn_blocking(parts.job(case)),
     }
+}
+
+/// Spawns from inside of a future.
+async fn spawn_inside(builder: Builder, case: Case, parts: Parts) -> JoinHandle<Output> {
+    builder.spawn(parts.future(case))
 }
 
 /// Who has the join handle.

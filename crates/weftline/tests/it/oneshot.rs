@@ -132,16 +132,15 @@ fn a_receiver_left_by_a_timeout_still_gets_its_value() {
 #[test]
 fn a_receiver_can_wait_in_one_task_after_another() {
     runtime().block_on(async {
-        let (sender, receiver) = channel();
-        let mut receiver = receiver;
+        let (sender, mut receiver) = channel();
         for _ in 0..4 {
-            receiver = spawn(async move {
-                let pending = poll_fn(|cx| Poll::Ready(Pin::new(&mut receiver).poll(cx))).await;
-                assert!(pending.is_pending());
-                receiver
-            })
-            .await
-            .expect("the task ends");
+            let waits = spawn(async move {
+                let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut receiver).poll(cx))).await;
+                (polled, receiver)
+            });
+            let (polled, again) = waits.await.expect("the task ends");
+            assert!(polled.is_pending());
+            receiver = again;
         }
         drop(spawn(async move { sender.send(8) }));
         assert_eq!(receiver.await, Ok(8));

@@ -122,14 +122,12 @@ fn the_report_names_what_would_not_end() {
             job_gate.block();
         });
         let (poll_gate, poll_begun) = (release.clone(), begun.clone());
-        let (line, poll) = (
-            line!(),
-            Builder::new().name("a poll").spawn(poll_fn(move |_| {
-                poll_begun.token();
-                poll_gate.block();
-                Poll::Ready(())
-            })),
-        );
+        let first_line = line!();
+        let poll = Builder::new().name("a poll").spawn(poll_fn(move |_| {
+            poll_begun.token();
+            poll_gate.block();
+            Poll::Ready(())
+        }));
         eventually("both have begun", || begun.drops() == 2);
         let ends = runtime.spawn(pending::<()>());
         let began = Instant::now();
@@ -141,7 +139,7 @@ fn the_report_names_what_would_not_end() {
         assert_eq!(names, [Some("a job"), Some("a poll")]);
         let poll_left = report.survivors().iter().find(|task| task.id() == poll.id()).unwrap();
         assert_eq!(poll_left.spawned_at().file(), file!());
-        assert_eq!(poll_left.spawned_at().line(), line);
+        assert_eq!(poll_left.spawned_at().line(), first_line + 1);
         assert!(report.survivors().iter().all(|task| task.status() == Status::Scheduled));
         let text = report.to_string();
         assert!(text.starts_with("2 tasks have not ended:\n"), "{text}");
@@ -246,8 +244,9 @@ fn wakers_outlive_their_runtime_without_harm() {
     drop(runtime);
     for waker in wakers {
         waker.wake_by_ref();
-        waker.clone().wake();
-        drop(waker);
+        let clone = waker.clone();
+        waker.wake();
+        drop(clone);
     }
 }
 

@@ -70,7 +70,7 @@ fn spawn_and_cancel(runtime: &Runtime, stop: &AtomicBool) -> usize {
             match n % 3 {
                 _ if n % 5 == 0 => assert!(task.wait().unwrap_err().is_cancelled()),
                 0 => drop(task),
-                1 => assert!(task.wait().is_ok_or_cancelled()),
+                1 => assert!(ended_well(task.wait())),
                 _ => drop(task.cancel_on_drop()),
             }
         }
@@ -78,14 +78,9 @@ fn spawn_and_cancel(runtime: &Runtime, stop: &AtomicBool) -> usize {
     count
 }
 
-trait OkOrCancelled {
-    fn is_ok_or_cancelled(self) -> bool;
-}
-
-impl OkOrCancelled for Result<(), weftline::JoinError> {
-    fn is_ok_or_cancelled(self) -> bool {
-        self.is_ok() || self.is_err_and(|error| error.is_cancelled())
-    }
+/// Whether it ended in one of the two ways that it may.
+fn ended_well(result: Result<(), weftline::JoinError>) -> bool {
+    result.is_ok() || result.is_err_and(|error| error.is_cancelled())
 }
 
 fn work(count: usize) {

@@ -8,7 +8,7 @@
 
 use crate::driver::clock::NEVER_NS;
 use crate::platform::Mutex;
-use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 #[cfg(test)]
@@ -27,17 +27,30 @@ pub(crate) struct Timers {
     wheel: Mutex<Wheel>,
     /// What the wheel said last about when to expire; written only under the lock.
     next_ns: AtomicU64,
+    /// The runtime has ended; read and written only under the lock.
+    closed: AtomicBool,
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self { wheel: Mutex::new(Wheel::new()), next_ns: AtomicU64::new(NEVER_NS) }
+        Self {
+            wheel: Mutex::new(Wheel::new()),
+            next_ns: AtomicU64::new(NEVER_NS),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Adds an entry that wakes `waker` once when `deadline_ns` has passed; [`NEVER_NS`]: never.
-    /// Also says whether whoever waits for [`Self::next_deadline_ns`] now waits too long.
+    /// Also says whether whoever waits for [`Self::next_deadline_ns`] now waits too long. Once the
+    /// timers are closed the waker is called at once.
     pub(crate) fn insert(&self, deadline_ns: u64, waker: Waker) -> (TimerKey, bool) {
         let mut wheel = self.wheel.lock();
+        // Relaxed: under the lock.
+        if self.closed.load(Ordering::Relaxed) {
+            drop(wheel);
+            waker.wake();
+            return (TimerKey::GONE, false);
+        }
         let key = wheel.insert(deadline_ns, waker);
         (key, self.publish(&wheel))
     }
@@ -96,6 +109,8 @@ impl Timers {
     /// on elsewhere finds its entry gone and registers there.
     pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
         let mut wheel = self.wheel.lock();
+        // Relaxed: under the lock.
+        self.closed.store(true, Ordering::Relaxed);
         wheel.clear(wakers);
         self.publish(&wheel);
     }

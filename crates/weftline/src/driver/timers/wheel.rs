@@ -40,6 +40,11 @@ pub(crate) struct TimerKey {
     index: u32,
 }
 
+impl TimerKey {
+    /// Names no entry.
+    pub(crate) const GONE: Self = Self { serial: u64::MAX, index: u32::MAX };
+}
+
 /// The half of an entry that sorting looks at: small, so that many stay in the cache.
 #[derive(Clone, Copy, Debug)]
 struct Node {

@@ -30,10 +30,10 @@
 //! Both ends share one allocation. Sending is one atomic read-modify-write, receiving one if the
 //! receiver had to wait and none if the value was there.
 //!
-//! Inside: `channel.rs` is the allocation and the rules of who may touch what, `state.rs` decides.
+//! Inside: `ends.rs` is the allocation and the rules of who may touch what, `state.rs` decides.
 
 #[expect(unsafe_code, reason = "two ends share one allocation without a lock")]
-mod channel;
+mod ends;
 mod error;
 mod receiver;
 mod sender;
@@ -60,6 +60,6 @@ pub use sender::Sender;
 /// });
 /// ```
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let (sender, receiver) = channel::allocate();
+    let (sender, receiver) = ends::allocate();
     (Sender::new(sender), Receiver::new(receiver))
 }

@@ -1,6 +1,6 @@
-//! [`Receiver`]: the right to the value. Next: `channel.rs`, the allocation behind both ends.
+//! [`Receiver`]: the right to the value. Next: `ends.rs`, the allocation behind both ends.
 
-use super::channel::ReceiverEnd;
+use super::ends::ReceiverEnd;
 use super::{RecvError, TryRecvError};
 use crate::task::{budget, drive};
 use futures_core::future::FusedFuture;

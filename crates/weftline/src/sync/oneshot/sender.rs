@@ -1,6 +1,6 @@
 //! [`Sender`]: the right to send the value. Next: `receiver.rs`.
 
-use super::channel::SenderEnd;
+use super::ends::SenderEnd;
 use crate::task::budget;
 use std::fmt;
 use std::future::poll_fn;

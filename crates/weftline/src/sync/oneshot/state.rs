@@ -1,6 +1,6 @@
 //! The state word of a channel: every change of it is a named transition with a named result.
 //!
-//! No other file touches the word. What each bit gives the right to touch stands in `channel.rs`.
+//! No other file touches the word. What each bit gives the right to touch stands in `ends.rs`.
 //!
 //! ```text
 //!  6            | 5           | 4           | 3             | 2      | 1           | 0

@@ -1,1 +1,0 @@
-//! Programs written with weftline; each file beside this one is one program.
