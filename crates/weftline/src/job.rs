@@ -10,6 +10,8 @@ use std::ptr::NonNull;
 pub(crate) struct JobVtable {
     /// Runs the job. The pointer is the one the job was made from; called once per [`Job`].
     pub(crate) run: unsafe fn(NonNull<JobHeader>),
+    /// Ends the job as far as any thread may; called instead of `run`.
+    pub(crate) discard: unsafe fn(NonNull<JobHeader>),
 }
 
 /// The first field of everything that can be queued.
@@ -45,6 +47,15 @@ impl Job {
         let vtable = unsafe { self.0.as_ref() }.vtable;
         // SAFETY: condition 2 of `new`; `self` is consumed, so this is the only call.
         unsafe { (vtable.run)(self.0) }
+    }
+
+    /// Ends it as far as the calling thread may, where the one that might have run it is gone.
+    #[cold]
+    pub(crate) fn discard(self) {
+        // SAFETY: condition 1 of `new`: the header is valid.
+        let vtable = unsafe { self.0.as_ref() }.vtable;
+        // SAFETY: instead of `run`; `self` is consumed, so this is the only call.
+        unsafe { (vtable.discard)(self.0) }
     }
 
     /// Gives the right up for a pointer, to be stored in an atomic.

@@ -24,10 +24,13 @@ pub(crate) mod poller;
 pub(crate) use chosen::thread;
 pub(crate) use chosen::{Condvar, Mutex, UnsafeCell, atomic, deque};
 
-/// Process-wide atomics: ids and counters that no protocol rests on. Always the real ones, since
+/// Whether time passes: not in a model.
+pub(crate) const TIME_PASSES: bool = !cfg!(any(loom, miri));
+
+/// Process-wide atomics: ids, counters and guesses that no protocol rests on. Always the real ones, since
 /// a static needs a `const` constructor.
 pub(crate) mod global {
-    pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// Runs a test body: every interleaving of it under loom, a few times under Miri, and many times

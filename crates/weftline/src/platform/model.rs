@@ -204,6 +204,9 @@ pub(crate) mod deque {
         pub(crate) fn is_empty(&self) -> bool {
             self.0.lock().is_empty()
         }
+        pub(crate) fn len(&self) -> usize {
+            self.0.lock().len()
+        }
     }
 
     impl<T> Stealer<T> {

@@ -108,8 +108,9 @@ impl Parker {
         let gone =
             self.state.compare_exchange(EMPTY, place, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if !gone {
-            // Relaxed: only the owner takes the token, and it has just acquired it.
-            self.state.store(EMPTY, Ordering::Relaxed);
+            // Acquire: pairs with the Release in `unpark`: another token may have come since, and
+            // is taken with the first.
+            self.state.swap(EMPTY, Ordering::Acquire);
         }
         gone
     }

@@ -5,7 +5,7 @@
 //! need no system call; one whose waits are long goes straight to sleep and burns nothing. Each
 //! look in vain doubles the number of waits that pass before the next one.
 
-use super::chosen::atomic::{AtomicU32, Ordering};
+use super::global::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A wait shorter than this may have been little more than the switches between threads, so that
@@ -21,7 +21,8 @@ const MAX_PENALTY: u32 = 255;
 const NOT_SHORT: u32 = u32::MAX;
 
 /// One thread's guess about its next wait. Others have no use for it; it is atomic because it
-/// stands among what they see.
+/// stands among what they see. No protocol rests on it, and it hangs on the clock: models do not
+/// look at it.
 #[derive(Debug)]
 pub(crate) struct Patience {
     /// How many short waits must pass until the thread looks again.

@@ -5,7 +5,7 @@ use crate::driver::Driver;
 use crate::driver::clock::Clock;
 use crate::driver::timers::Timers;
 use crate::scheduler::local_timers;
-use crate::task::{EnteredRoster, Roster};
+use crate::task::{EnteredRoster, Roster, is_blocking};
 use std::cell::RefCell;
 use std::io;
 use std::marker::PhantomData;
@@ -91,7 +91,9 @@ impl TimersOwner {
 pub(crate) fn timers() -> Option<(Arc<Timers>, TimersOwner)> {
     with(|handle| {
         let shared = &handle.instance.shared;
-        match local_timers(shared) {
+        // What a worker blocks for is woken by others, who do not see its own timers.
+        let own = if is_blocking() { None } else { local_timers(shared) };
+        match own {
             Some(timers) => Some((timers, TimersOwner::Worker)),
             None if shared.is_stopped() => None,
             None => Some((shared.outside_timers.clone(), TimersOwner::Outside)),

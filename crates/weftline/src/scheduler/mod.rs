@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) hooks: Hooks,
     /// Threads for jobs that may block.
     pub(crate) blocking: BlockingPool,
+    /// Whether a worker watches the slots.
+    watched: AtomicBool,
     /// The workers end as soon as they see it.
     stop: AtomicBool,
     /// The worker that the next pinned task goes to.
@@ -97,6 +99,7 @@ impl Shared {
             clock: Clock::new(),
             hooks,
             blocking,
+            watched: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             next_pinned: AtomicUsize::new(0),
         };
@@ -123,6 +126,23 @@ impl Shared {
         }
     }
 
+    /// A worker's slot was empty and is full: if nobody watches the slots, somebody must.
+    #[inline]
+    fn slot_filled(&self) {
+        // Relaxed: a watcher that gives up looks at the slots once more, and one that is missed
+        // here is called by the next job in a slot.
+        if !self.watched.load(Ordering::Relaxed) && self.sleep.somebody_sleeps() {
+            self.call_watcher();
+        }
+    }
+
+    #[cold]
+    fn call_watcher(&self) {
+        if let Some(worker) = self.sleep.choose_sleeper() {
+            self.wake_worker(worker);
+        }
+    }
+
     fn wake_worker(&self, worker: usize) {
         if self.remotes[worker].parker.unpark() == Unpark::Elsewhere {
             self.driver.notify();
@@ -131,8 +151,10 @@ impl Shared {
 
     /// Queues a job for one worker alone.
     fn send_to(&self, worker: usize, job: Job) {
-        self.remotes[worker].inbox.push(job);
-        self.wake_worker(worker);
+        match self.remotes[worker].inbox.push(job) {
+            None => self.wake_worker(worker),
+            Some(job) => job.discard(),
+        }
     }
 
     /// A timer of a thread that is no worker has become the earliest of these: whoever waits in
@@ -174,7 +196,8 @@ impl Shared {
     pub(crate) fn drain(&self) {
         let queue = Worker::new_fifo();
         loop {
-            let job = self.injector.take(0, &queue).or_else(|| {
+            let injected = self.injector.take(0, &queue).map(|taken| taken.job);
+            let job = injected.or_else(|| {
                 let victims = self.remotes.iter();
                 let mut taken = victims.filter_map(|remote| {
                     queues::steal_from(&remote.stealer, &queue).or_else(|| remote.slot.take())

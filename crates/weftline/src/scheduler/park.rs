@@ -1,14 +1,13 @@
 //! How a worker blocks: in the driver, which one of them may do, or on its parker.
 
 use super::sleep::Searching;
-use super::steal::SLOT_AGE;
 use super::worker::Local;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The right to wait in the driver, and to look into it. One worker has it at a time.
 ///
-/// Whoever parks tries to get it, so that of sleeping workers one always waits in the driver:
+/// Whoever parks tries to get it, so that when all workers sleep one of them waits in the driver:
 /// the one who holds it gives it back only when it is awake, and tries again before it sleeps.
 pub(super) struct DriverToken(AtomicBool);
 
@@ -61,6 +60,7 @@ impl Local {
         if in_driver {
             self.expire_outside_timers(now_ns);
         }
+        self.watch_on();
         self.deliver(true);
         chosen
     }
@@ -78,7 +78,7 @@ impl Local {
     }
 
     /// How long this worker may sleep: until its own next timer, or that of the threads outside
-    /// if it sleeps in the driver. A job in another's slot is looked at again when it has aged.
+    /// if it sleeps in the driver, or until it looks at the slots again.
     fn time_to_sleep(&self, in_driver: bool) -> Option<Duration> {
         let shared = &*self.shared;
         let mut deadline_ns = shared.remotes[self.index].timers.next_deadline_ns();
@@ -87,10 +87,9 @@ impl Local {
         }
         let timer = (deadline_ns != u64::MAX)
             .then(|| Duration::from_nanos(deadline_ns.saturating_sub(shared.clock.now_ns())));
-        let slot = self.sees_full_slot().then_some(SLOT_AGE);
-        match (timer, slot) {
-            (Some(timer), Some(slot)) => Some(timer.min(slot)),
-            (timer, slot) => timer.or(slot),
+        match (timer, self.time_to_watch()) {
+            (Some(timer), Some(step)) => Some(timer.min(step)),
+            (timer, step) => timer.or(step),
         }
     }
 

@@ -46,12 +46,13 @@ impl ShardedInjector {
     /// Whether a job may be waiting. Ordered by a fence of the caller's where it matters.
     #[inline]
     pub(crate) fn may_hold_jobs(&self) -> bool {
-        // Relaxed: see above.
-        self.nonempty.load(Ordering::Relaxed) != 0
+        // Acquire: pairs with the Release in `clear`: whoever sees a bit cleared also sees where
+        // the jobs went.
+        self.nonempty.load(Ordering::Acquire) != 0
     }
 
     /// Takes a job, and some more into `into`, beginning at the shard chosen by `near`.
-    pub(crate) fn take(&self, near: usize, into: &Worker<Job>) -> Option<Job> {
+    pub(crate) fn take(&self, near: usize, into: &Worker<Job>) -> Option<Taken> {
         // Relaxed: a bit that is missed here is seen by the look before the worker sleeps.
         let mut waiting = self.nonempty.load(Ordering::Relaxed);
         let count = self.shards.len();
@@ -64,21 +65,28 @@ impl ShardedInjector {
                 continue;
             }
             waiting &= !(1 << shard);
-            if let Some(job) = self.take_from(shard, into) {
-                return Some(job);
+            if let Some(taken) = self.take_from(shard, into) {
+                return Some(taken);
             }
         }
         None
     }
 
-    fn take_from(&self, shard: usize, into: &Worker<Job>) -> Option<Job> {
+    fn take_from(&self, shard: usize, into: &Worker<Job>) -> Option<Taken> {
         let injector = &self.shards[shard];
+        let mut announce = false;
         loop {
             match injector.steal_batch_and_pop(into) {
-                Steal::Success(job) => return Some(job),
+                Steal::Success(job) => {
+                    if injector.is_empty() {
+                        // The bit of an empty shard would call others in vain.
+                        announce |= !self.clear(shard);
+                    }
+                    return Some(Taken { job, announce });
+                }
                 Steal::Retry => {}
                 Steal::Empty if self.clear(shard) => return None,
-                Steal::Empty => {}
+                Steal::Empty => announce = true,
             }
         }
     }
@@ -86,8 +94,8 @@ impl ShardedInjector {
     /// Clears the bit of a shard that was found empty. False: it is not empty any more.
     fn clear(&self, shard: usize) -> bool {
         let bit = 1 << shard;
-        // Relaxed: ordered by the fence.
-        self.nonempty.fetch_and(!bit, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `may_hold_jobs`.
+        self.nonempty.fetch_and(!bit, Ordering::Release);
         // SeqCst: pairs with the fence in `push`.
         fence(Ordering::SeqCst);
         if self.shards[shard].is_empty() {
@@ -97,6 +105,14 @@ impl ShardedInjector {
         self.nonempty.fetch_or(bit, Ordering::Relaxed);
         false
     }
+}
+
+/// What was taken from a [`ShardedInjector`].
+pub(crate) struct Taken {
+    pub(crate) job: Job,
+    /// The shard's bit was cleared for a moment although the shard was not empty: somebody may have
+    /// fallen asleep at that sight, and is to be told again.
+    pub(crate) announce: bool,
 }
 
 /// A place for one job: the one that was woken last, which its waker most likely waits for.
@@ -143,21 +159,30 @@ impl Slot {
 
 /// Jobs for one worker alone, from other threads.
 pub(crate) struct Inbox {
-    jobs: Mutex<VecDeque<Job>>,
+    /// The jobs; `None` once the worker has ended.
+    jobs: Mutex<Option<VecDeque<Job>>>,
     /// Whether there are any; written under the lock.
     nonempty: AtomicBool,
 }
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        Self { jobs: Mutex::new(VecDeque::new()), nonempty: AtomicBool::new(false) }
+        Self { jobs: Mutex::new(Some(VecDeque::new())), nonempty: AtomicBool::new(false) }
     }
 
-    pub(crate) fn push(&self, job: Job) {
+    /// Adds a job; gives it back if the worker has ended.
+    pub(crate) fn push(&self, job: Job) -> Option<Job> {
         let mut jobs = self.jobs.lock();
+        let Some(jobs) = &mut *jobs else { return Some(job) };
         jobs.push_back(job);
         // Relaxed: the worker is woken through its parker, which orders it.
         self.nonempty.store(true, Ordering::Relaxed);
+        None
+    }
+
+    /// The worker ends: hands out what is left, and takes no more.
+    pub(crate) fn close(&self) -> VecDeque<Job> {
+        self.jobs.lock().take().unwrap_or_default()
     }
 
     /// Moves everything into `into`.
@@ -168,7 +193,9 @@ impl Inbox {
         let mut jobs = self.jobs.lock();
         // Relaxed: under the lock.
         self.nonempty.store(false, Ordering::Relaxed);
-        into.append(&mut jobs);
+        if let Some(jobs) = &mut *jobs {
+            into.append(jobs);
+        }
     }
 
     #[inline]

@@ -92,8 +92,22 @@ impl Sleep {
         self.choose_sleeper()
     }
 
+    /// Whether any worker sleeps.
+    #[inline]
+    pub(crate) fn somebody_sleeps(&self) -> bool {
+        // Relaxed: a hint.
+        Counts(self.counts.load(Ordering::Relaxed)).sleeping() > 0
+    }
+
+    /// How many workers sleep.
+    pub(crate) fn sleeping(&self) -> usize {
+        // Relaxed: a hint.
+        Counts(self.counts.load(Ordering::Relaxed)).sleeping() as usize
+    }
+
+    /// The sleeper to wake, unless somebody searches; it is counted as searching already.
     #[cold]
-    fn choose_sleeper(&self) -> Option<usize> {
+    pub(crate) fn choose_sleeper(&self) -> Option<usize> {
         let mut sleepers = self.sleepers.lock();
         // Relaxed: sleepers change under the lock alone; a searcher that comes or goes meanwhile
         // is one too many or looks again by itself.

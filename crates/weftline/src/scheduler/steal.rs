@@ -1,15 +1,25 @@
 //! Where an idle worker looks: the others' queues in a random order, and their slots once a job
 //! has aged there.
+//!
+//! A job in a slot is announced to nobody, since its worker takes it next, almost always within
+//! microseconds. For the other cases one idle worker *watches*: it sleeps in steps, and takes from
+//! the slot of a worker that has not begun another poll since the last look. It stops watching once
+//! all workers have slept for a while, so that an idle runtime makes no wake-up; the next job in a
+//! slot calls a watcher again.
 
 use super::worker::Local;
 use crate::job::Job;
+use crate::platform::TIME_PASSES;
 use crate::platform::atomic::Ordering;
 use std::cell::Cell;
 use std::time::Duration;
 
 /// How long a job may stay in the slot of a worker that is inside one poll before others take it.
 /// Longer than almost every poll, so that a task stays with the one that woke it.
-pub(super) const SLOT_AGE: Duration = Duration::from_micros(500);
+const SLOT_AGE: Duration = Duration::from_micros(500);
+
+/// The longest step of watching.
+const LONGEST_STEP: Duration = Duration::from_millis(4);
 
 /// The other workers, in an order that is new each time.
 pub(super) struct Victims {
@@ -75,23 +85,53 @@ impl SlotWatch {
 }
 
 impl Local {
-    /// Whether some other worker's slot is full, so that it is worth another look after
-    /// [`SLOT_AGE`].
-    pub(super) fn sees_full_slot(&self) -> bool {
-        let others = self.shared.remotes.iter().enumerate();
-        others.filter(|(index, _)| *index != self.index).any(|(_, remote)| !remote.slot.is_empty())
+    /// How long a worker that is about to sleep may do so, if it is the one that watches.
+    pub(super) fn time_to_watch(&self) -> Option<Duration> {
+        if !TIME_PASSES {
+            return None;
+        }
+        if self.watch.get().is_none() {
+            // The caller is counted among the sleepers already.
+            let others_sleep = self.shared.sleep.sleeping() >= self.shared.workers();
+            // Relaxed: no data hangs on it; only the exchange decides.
+            if others_sleep || self.shared.watched.swap(true, Ordering::Relaxed) {
+                return None;
+            }
+            self.watch.set(Some(SLOT_AGE));
+        }
+        self.watch.get()
+    }
+
+    /// After a step of watching: looks less often from step to step, and stops once all workers
+    /// have slept through the longest one.
+    pub(super) fn watch_on(&self) {
+        let Some(step) = self.watch.get() else { return };
+        let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers();
+        if step >= LONGEST_STEP && all_sleep {
+            self.stop_watching();
+        } else {
+            self.watch.set(Some((step * 2).min(LONGEST_STEP)));
+        }
+    }
+
+    /// The watcher has something else to do, or nothing to watch any more.
+    pub(super) fn stop_watching(&self) {
+        if self.watch.take().is_some() {
+            // Relaxed: see `time_to_watch`.
+            self.shared.watched.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A job from the slot of a worker that has been in one poll for too long.
     pub(super) fn take_aged_slot(&self) -> Option<Job> {
-        if !self.sees_full_slot() {
-            return None;
-        }
+        let others = || {
+            let remotes = self.shared.remotes.iter().enumerate();
+            remotes.filter(|(index, remote)| *index != self.index && !remote.slot.is_empty())
+        };
+        others().next()?;
         let now_ns = self.shared.clock.now_ns();
         let mut watch = self.slot_watch.borrow_mut();
-        let others = self.shared.remotes.iter().enumerate();
-        others
-            .filter(|(index, remote)| *index != self.index && !remote.slot.is_empty())
+        others()
             // Relaxed: see `Local::run_job`.
             .filter(|(index, remote)| {
                 watch.is_stale(*index, remote.polls.load(Ordering::Relaxed), now_ns)

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 /// How often a busy worker looks after timers, the driver and the injector, in nanoseconds. Short
 /// against what a peer notices, long against the system call that it costs.
@@ -63,6 +64,8 @@ pub(crate) struct Local {
     victims: Victims,
     /// Whether it looks for work for a moment before it sleeps.
     pub(super) patience: Patience,
+    /// While it watches the others' slots: how long until the next look.
+    pub(super) watch: Cell<Option<Duration>>,
     /// How long others' slots have been full.
     pub(super) slot_watch: RefCell<SlotWatch>,
 }
@@ -85,6 +88,7 @@ impl Local {
             wakers: RefCell::default(),
             victims: Victims::new(index, workers),
             patience: Patience::new(),
+            watch: Cell::new(None),
             slot_watch: RefCell::new(SlotWatch::new(workers)),
         }
     }
@@ -116,7 +120,11 @@ impl Local {
             return Some(job);
         }
         self.slot_runs.set(0);
-        self.take_pinned().or_else(|| self.queue.pop()).or_else(|| self.take_injected())
+        self.take_pinned()
+            .or_else(|| self.queue.pop())
+            // A thief may have emptied the queue since it was preferred.
+            .or_else(|| self.pinned.borrow_mut().pop_front())
+            .or_else(|| self.take_injected())
     }
 
     #[inline]
@@ -127,8 +135,8 @@ impl Local {
         if runs <= MAX_SLOT_RUNS {
             return Some(job);
         }
-        // Announced nowhere: the queue's front is taken next, so this one waits behind a job that
-        // was announced, or is the only one.
+        // Announced nowhere: if the queue is empty, this job is taken next; if it is not, whoever
+        // sleeps was told so when a job first waited there (see `schedule`).
         self.queue.push(job);
         None
     }
@@ -147,7 +155,11 @@ impl Local {
 
     #[inline]
     fn take_injected(&self) -> Option<Job> {
-        self.shared.injector.take(self.index, &self.queue)
+        let taken = self.shared.injector.take(self.index, &self.queue)?;
+        if taken.announce {
+            self.shared.work_posted();
+        }
+        Some(taken.job)
     }
 
     #[inline]
@@ -211,11 +223,10 @@ impl Local {
             return;
         }
         self.harvesting.set(true);
-        let woken = wakers.len();
         wakers.drain(..).for_each(|waker| self.call(waker));
         self.harvesting.set(false);
         self.wakers.replace(wakers);
-        if woken > usize::from(alone) && !self.queue.is_empty() {
+        if self.queue.len() > usize::from(alone) {
             self.shared.work_posted();
         }
     }
@@ -233,12 +244,18 @@ impl Local {
             if searching.is_some() {
                 if let Some(job) = self.search().or_else(|| self.look()) {
                     self.found(searching);
+                    self.stop_watching();
                     return self.run_job(job);
                 }
             }
             match self.park(searching) {
-                // It woke by itself, with events, or to end.
-                None => return,
+                // It woke by itself: to watch, with events, or to end.
+                None => {
+                    if !self.queue.is_empty() {
+                        self.stop_watching();
+                    }
+                    return;
+                }
                 // Nobody searches any more; the last look in `park` would see the end for ever.
                 Some(_) if self.shared.is_stopped() => return,
                 woken => searching = woken,
@@ -285,11 +302,15 @@ impl Local {
 
     /// The workers end: what is queued here is run, which ends it, since all tasks are cancelled.
     fn run_what_is_left(&self) {
+        let inbox = &self.shared.remotes[self.index].inbox;
         loop {
             let job = self.shared.remotes[self.index].slot.take();
-            let Some(job) = job.or_else(|| self.inbox_or_own_queue()) else {
-                return self.shared.drain();
-            };
+            let job = job.or_else(|| self.inbox_or_own_queue());
+            let job = job.or_else(|| {
+                self.pinned.borrow_mut().append(&mut inbox.close());
+                self.pinned.borrow_mut().pop_front()
+            });
+            let Some(job) = job else { return self.shared.drain() };
             job.run();
         }
     }
@@ -297,19 +318,27 @@ impl Local {
     /// Queues a job that any worker may run.
     #[inline]
     fn schedule(&self, job: Job, reason: Reason) {
-        if self.harvesting.get() || reason == Reason::Again {
-            // Announced nowhere. A harvest is announced as a whole. A job that is queued again is
-            // followed by this worker's taking its next one, from the front of the same queue: it
-            // waits behind a job that was announced, or is the only one.
+        let remote = &self.shared.remotes[self.index];
+        if self.harvesting.get() {
+            // Announced as a whole, in `deliver`.
             return self.queue.push(job);
         }
-        let others = match reason {
-            Reason::AgainLater => Some(job),
-            _ => self.shared.remotes[self.index].slot.put(job),
+        if reason == Reason::Again && remote.slot.is_empty() && self.pinned.borrow().is_empty() {
+            // Announced nowhere. This worker takes its next job now, from the front of this queue:
+            // this one, if the queue was empty. If it was not, jobs waited there while one ran, and
+            // that was announced when it began to be so; nobody has fallen asleep at that sight.
+            return self.queue.push(job);
+        }
+        let for_others = match reason {
+            Reason::Again | Reason::AgainLater => Some(job),
+            Reason::Spawned | Reason::Woken => remote.slot.put(job),
         };
-        if let Some(job) = others {
-            self.queue.push(job);
-            self.shared.work_posted();
+        match for_others {
+            Some(job) => {
+                self.queue.push(job);
+                self.shared.work_posted();
+            }
+            None => self.shared.slot_filled(),
         }
     }
 }

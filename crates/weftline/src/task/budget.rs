@@ -23,7 +23,8 @@ const QUESTIONS_PER_CLOCK: u32 = 32;
 /// How far the present poll has come.
 #[derive(Clone, Copy)]
 struct Budget {
-    /// Questions left until the clock is read.
+    /// Questions left until the clock is read; zero where this thread polls nothing of ours, so
+    /// that there is no slice.
     questions: u32,
     /// When the clock was read first in this poll.
     began: Option<Instant>,
@@ -33,17 +34,35 @@ struct Budget {
 
 const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, spent: false };
 
+const NONE: Budget = Budget { questions: 0, began: None, spent: false };
+
 thread_local! {
-    static BUDGET: Cell<Budget> = const { Cell::new(FRESH) };
+    static BUDGET: Cell<Budget> = const { Cell::new(NONE) };
 }
 
-/// A poll begins.
-#[inline]
-pub(crate) fn begin() {
-    BUDGET.with(|budget| budget.set(FRESH));
+/// The slice of one poll, until it is dropped.
+pub(crate) struct Slice {
+    /// What was left of the slice of the poll around it: polls nest.
+    outer: Budget,
 }
 
-/// Whether the task that is being polled on this thread has used up its slice.
+impl Slice {
+    /// A poll begins.
+    #[inline]
+    pub(crate) fn begin() -> Self {
+        Self { outer: BUDGET.with(|budget| budget.replace(FRESH)) }
+    }
+}
+
+impl Drop for Slice {
+    #[inline]
+    fn drop(&mut self) {
+        BUDGET.with(|budget| budget.set(self.outer));
+    }
+}
+
+/// Whether the task that is being polled on this thread has used up its slice. Never, where the
+/// thread polls nothing that runs on a weftline runtime.
 ///
 /// # Examples
 ///
@@ -68,8 +87,8 @@ pub(crate) fn begin() {
 pub fn is_spent() -> bool {
     BUDGET.with(|cell| {
         let mut budget = cell.get();
-        if budget.spent {
-            return true;
+        if budget.spent || budget.questions == 0 {
+            return budget.spent;
         }
         budget.questions -= 1;
         if budget.questions == 0 {

@@ -38,8 +38,8 @@ pub(crate) fn current_id() -> Option<Id> {
     })
 }
 
-/// The task that is running this code, or `None` outside of a task: in the main future, in a
-/// blocking job, on a thread of its own.
+/// The task that is running this code, a blocking job included; `None` outside of a task: in the main
+/// future, on a thread of its own.
 ///
 /// # Examples
 ///

@@ -2,7 +2,7 @@
 
 use super::current::CurrentTask;
 use super::hooks::{Unhandled, UnhandledKind};
-use super::raw::{Polled, RawTask};
+use super::raw::{Polled, RawTask, Unread};
 use super::roster::Reason;
 use super::state::{Complete, DropHandle, FinishPoll, StartPoll};
 use super::{JoinError, budget, waker};
@@ -23,14 +23,31 @@ pub(crate) unsafe fn run(job: NonNull<JobHeader>) {
     // SAFETY: the job owns the task, so it is alive (rule 6) until `finish` or `complete` below.
     let header = unsafe { task.header() };
     match header.state.start_poll() {
-        StartPoll::NeverStarted => {
-            // SAFETY: owned, not complete.
-            unsafe { task.cancel() };
-            // SAFETY: as above; the stage is finished.
-            unsafe { complete(task) };
-        }
         // SAFETY: owned, not complete.
-        StartPoll::Poll => unsafe { poll(task, Reason::Again) },
+        StartPoll::NeverStarted => unsafe { end(task) },
+        // The grace is over, and any thread may be here: nothing is polled any more.
+        // SAFETY: owned, not complete.
+        StartPoll::PollCancelled if header.roster.is_closed() => unsafe { end(task) },
+        // SAFETY: owned, not complete.
+        StartPoll::Poll | StartPoll::PollCancelled => unsafe { poll(task, Reason::Again) },
+    }
+}
+
+/// Ends a task whose worker is gone. One that has begun may hold what only that worker could drop:
+/// it is left as it is. (It takes a wake-up that was under way while the whole grace passed.)
+///
+/// # Safety
+///
+/// `job` was made by `RawTask::job`, and this is called instead of its one run.
+pub(crate) unsafe fn discard(job: NonNull<JobHeader>) {
+    // SAFETY: passed on.
+    let task = unsafe { RawTask::from_job(job) };
+    // SAFETY: the job owns the task, so it is alive (rule 6).
+    let header = unsafe { task.header() };
+    if header.state.start_poll() == StartPoll::NeverStarted {
+        // SAFETY: owned, never polled: what it holds may go anywhere (`Builder::spawn_pinned`; one
+        // of `Builder::spawn_local` is queued by its own worker first).
+        unsafe { end(task) };
     }
 }
 
@@ -46,7 +63,7 @@ pub(crate) unsafe fn run_eagerly(task: RawTask) {
         // SAFETY: owned, never polled, given up.
         StartPoll::NeverStarted => unsafe { refuse(task) },
         // SAFETY: owned, not complete.
-        StartPoll::Poll => unsafe { poll(task, Reason::AgainLater) },
+        StartPoll::Poll | StartPoll::PollCancelled => unsafe { poll(task, Reason::AgainLater) },
     }
 }
 
@@ -59,7 +76,7 @@ unsafe fn poll(task: RawTask, again: Reason) {
     let header = unsafe { task.header() };
     let polled = {
         let _current = CurrentTask::enter(task);
-        budget::begin();
+        let _slice = budget::Slice::begin();
         header.roster.before_poll(task);
         // SAFETY: the runtime's reference outlives the poll.
         let waker = unsafe { waker::borrowed(task) };
@@ -102,11 +119,24 @@ unsafe fn finish(task: RawTask, again: Reason) {
         }
         FinishPoll::Cancelled => {
             // SAFETY: still owned, not complete.
-            unsafe { task.cancel() };
-            // SAFETY: as above; the stage is finished.
-            unsafe { complete(task) };
+            unsafe { end(task) };
         }
     }
+}
+
+/// Ends a cancelled task: drops its future, and what follows.
+///
+/// # Safety
+///
+/// The caller owns the task, which is not complete, and gives it up.
+unsafe fn end(task: RawTask) {
+    {
+        let _current = CurrentTask::enter(task);
+        // SAFETY: owned, not complete.
+        unsafe { task.cancel() };
+    }
+    // SAFETY: as above; the stage is finished.
+    unsafe { complete(task) };
 }
 
 /// Ends a task whose stage is finished.
@@ -148,9 +178,11 @@ fn wake_joiner(task: RawTask, waker: Option<Waker>) {
     }
 }
 
-fn drop_unread(task: RawTask, panic: Option<super::error::Payload>) {
-    if let Some(payload) = panic {
-        report(task, UnhandledKind::TaskPanicked, payload);
+fn drop_unread(task: RawTask, unread: Unread) {
+    match unread {
+        Unread::Nothing => {}
+        Unread::Panic(payload) => report(task, UnhandledKind::TaskPanicked, payload),
+        Unread::DropPanicked(payload) => report(task, UnhandledKind::DropPanicked, payload),
     }
 }
 
@@ -199,10 +231,8 @@ pub(crate) unsafe fn cancel(task: RawTask) {
 ///
 /// The caller owns the task, and gives it up; it was never polled.
 pub(crate) unsafe fn refuse(task: RawTask) {
-    // SAFETY: owned, not complete.
-    unsafe { task.cancel() };
-    // SAFETY: as above; the stage is finished.
-    unsafe { complete(task) };
+    // SAFETY: passed on.
+    unsafe { end(task) };
 }
 
 /// Gives up a join handle.

@@ -118,7 +118,8 @@ fn print(unhandled: &Unhandled) {
 pub enum UnhandledKind {
     /// A task panicked, and its handle was dropped without asking.
     TaskPanicked,
-    /// Dropping a task's future panicked after the task had given its value.
+    /// Dropping a task's future panicked after the task had given its value, or dropping a value that
+    /// nobody took.
     DropPanicked,
     /// A waker panicked when it was woken or dropped.
     WakerPanicked,
@@ -178,7 +179,7 @@ impl Unhandled {
         let task = task.map(Origin::of);
         let message = message_of(&payload);
         // A payload's own drop may panic; it has been read, so that is the end of it.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+        std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
         Self { kind, message, task }
     }
 
@@ -222,7 +223,7 @@ impl fmt::Display for Unhandled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             UnhandledKind::TaskPanicked => "a task panicked and nobody read it",
-            UnhandledKind::DropPanicked => "dropping a task's future panicked",
+            UnhandledKind::DropPanicked => "dropping a task's future or value panicked",
             UnhandledKind::WakerPanicked => "a waker panicked",
             UnhandledKind::HookPanicked => "a hook panicked",
             UnhandledKind::NotEnded => "a task did not end in time",

@@ -44,7 +44,7 @@ pub use yield_now::{YieldNow, yield_now};
 pub(crate) use hooks::Hooks;
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
-pub(crate) use wait::drive;
+pub(crate) use wait::{drive, is_blocking};
 
 use raw::{Header, RawTask};
 use std::fmt;

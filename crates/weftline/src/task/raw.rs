@@ -72,7 +72,7 @@ pub(crate) struct Vtable {
     /// `Result<T, JoinError>` of the task's own `T`.
     take_output: unsafe fn(NonNull<Header>, NonNull<()>),
     /// Drops the output; gives back a panic that nobody read. The caller has the stage (rule 2).
-    drop_output: unsafe fn(NonNull<Header>) -> Option<Payload>,
+    drop_output: unsafe fn(NonNull<Header>) -> Unread,
     /// Frees the allocation. The caller gave back the last reference (rule 6).
     free: unsafe fn(NonNull<Header>),
 }
@@ -85,6 +85,16 @@ pub(crate) enum Polled {
     Ready,
     /// As `Ready`; and dropping the future panicked, which no joiner will see.
     ReadyButDropPanicked(Payload),
+}
+
+/// What was found in an output that nobody took.
+pub(crate) enum Unread {
+    /// Nothing that anybody must know.
+    Nothing,
+    /// The task's panic.
+    Panic(Payload),
+    /// Dropping the output panicked.
+    DropPanicked(Payload),
 }
 
 /// What is left of the future.
@@ -231,7 +241,7 @@ impl RawTask {
     /// # Safety
     ///
     /// The caller has the stage (rule 2) and holds a reference.
-    pub(crate) unsafe fn drop_output(self) -> Option<Payload> {
+    pub(crate) unsafe fn drop_output(self) -> Unread {
         // SAFETY: the caller holds a reference (rule 6).
         let drop_output = unsafe { self.header() }.vtable.drop_output;
         // SAFETY: passed on.
@@ -287,7 +297,7 @@ fn vtable_of<F: Future>() -> &'static Vtable {
     struct Of<F>(std::marker::PhantomData<F>);
     impl<F: Future> Of<F> {
         const VTABLE: &'static Vtable = &Vtable {
-            job: JobVtable { run: super::harness::run },
+            job: JobVtable { run: super::harness::run, discard: super::harness::discard },
             poll: poll::<F>,
             cancel: cancel::<F>,
             take_output: take_output::<F>,
@@ -384,13 +394,16 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, place: NonNull<()>) {
     unsafe { with_stage::<F, _>(task, take) }
 }
 
-unsafe fn drop_output<F: Future>(task: NonNull<Header>) -> Option<Payload> {
+unsafe fn drop_output<F: Future>(task: NonNull<Header>) -> Unread {
     let drop_it = |stage: *mut Stage<F>| {
         // SAFETY: the caller has the stage (rule 2). A finished stage holds no pinned future.
         let stage = unsafe { std::ptr::replace(stage, Stage::Consumed) };
         match stage {
-            Stage::Finished(Err(error)) => error.into_panic().ok(),
-            other => catch_unwind(AssertUnwindSafe(|| drop(other))).err(),
+            Stage::Finished(Err(error)) => error.into_panic().map_or(Unread::Nothing, Unread::Panic),
+            other => match catch_unwind(AssertUnwindSafe(|| drop(other))) {
+                Ok(()) => Unread::Nothing,
+                Err(payload) => Unread::DropPanicked(payload),
+            },
         }
     };
     // SAFETY: the vtable's contract.

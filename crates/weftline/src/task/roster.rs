@@ -8,9 +8,10 @@ use super::hooks::{Hooks, Unhandled};
 use super::raw::RawTask;
 use super::{Home, Task};
 use crate::job::Job;
-use crate::platform::atomic::Ordering;
+use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::fork::Generation;
 use crate::platform::{Condvar, Mutex};
+use crossbeam_utils::CachePadded;
 use slab::Slab;
 use std::time::{Duration, Instant};
 
@@ -51,29 +52,62 @@ pub(crate) enum Admission {
     Closed,
 }
 
+/// Lists in a roster: a task that was stolen is taken off by another worker than the one that lists
+/// new ones meanwhile, and the two seldom meet at the same list. A power of two.
+const LISTS: usize = 8;
+
 /// One of a runtime's lists of living tasks.
 pub(crate) struct Roster {
-    /// What is listed, and whether more is taken.
-    list: Mutex<List>,
-    /// Told when the last task leaves a list that takes no more.
-    emptied: Condvar,
+    /// The tasks; those that follow each other stand in different lists.
+    lists: [CachePadded<List>; LISTS],
     /// The scheduler.
     schedule: Box<dyn Schedule>,
+    /// Nothing is polled any more; changes with the admission.
+    closed: AtomicBool,
     /// The process whose threads run the tasks.
     generation: Generation,
 }
 
+/// One list.
 struct List {
+    entries: Mutex<Entries>,
+    /// Told when the last task leaves a list that takes no more.
+    emptied: Condvar,
+}
+
+struct Entries {
     tasks: Slab<RawTask>,
     admission: Admission,
+}
+
+impl List {
+    fn new() -> Self {
+        let entries = Entries { tasks: Slab::new(), admission: Admission::Open };
+        Self { entries: Mutex::new(entries), emptied: Condvar::new() }
+    }
+
+    fn wait_empty(&self, deadline: Option<Instant>) -> bool {
+        let mut entries = self.entries.lock();
+        while !entries.tasks.is_empty() {
+            // Without a deadline, wait in long steps: one code path for both.
+            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return false;
+            }
+            self.emptied.wait_for(&mut entries, left);
+        }
+        true
+    }
 }
 
 impl Roster {
     pub(crate) fn new(schedule: Box<dyn Schedule>) -> Self {
         Self {
-            list: Mutex::new(List { tasks: Slab::new(), admission: Admission::Open }),
-            emptied: Condvar::new(),
+            lists: std::array::from_fn(|_| CachePadded::new(List::new())),
             schedule,
+            closed: AtomicBool::new(false),
             generation: Generation::watch(),
         }
     }
@@ -90,58 +124,63 @@ impl Roster {
     ///
     /// The task stays alive until [`Roster::remove`].
     pub(crate) unsafe fn insert(&self, task: RawTask) -> Admission {
-        let mut list = self.list.lock();
-        let slot = list.tasks.insert(task);
-        let slot = u32::try_from(slot).expect("a roster lists at most 2^32 tasks");
         // SAFETY: alive by the caller's promise.
         let header = unsafe { task.header() };
+        let list = header.id.get() as usize % LISTS;
+        let mut entries = self.lists[list].entries.lock();
+        let place = entries.tasks.insert(task) * LISTS + list;
+        let place = u32::try_from(place).expect("a roster lists at most 2^32 tasks");
         // Relaxed: whoever reads it runs a job of the task, which is queued after this.
-        header.slot.store(slot, Ordering::Relaxed);
-        list.admission
+        header.slot.store(place, Ordering::Relaxed);
+        entries.admission
     }
 
     /// Takes a task off the list.
-    pub(crate) fn remove(&self, slot: u32) {
-        let mut list = self.list.lock();
-        list.tasks.remove(slot as usize);
-        if list.admission != Admission::Open && list.tasks.is_empty() {
-            self.emptied.notify_all();
+    pub(crate) fn remove(&self, place: u32) {
+        let place = place as usize;
+        let list = &self.lists[place % LISTS];
+        let mut entries = list.entries.lock();
+        entries.tasks.remove(place / LISTS);
+        if entries.admission != Admission::Open && entries.tasks.is_empty() {
+            list.emptied.notify_all();
         }
     }
 
     /// Waits until no task is listed, at most until `deadline`. To be called once new tasks are
     /// cancelled at birth. False: some are left.
     pub(crate) fn wait_empty(&self, deadline: Option<Instant>) -> bool {
-        let mut list = self.list.lock();
-        while !list.tasks.is_empty() {
-            // Without a deadline, wait in long steps: one code path for both.
-            let left = deadline.map_or(Duration::from_secs(3600), |deadline| {
-                deadline.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                return false;
-            }
-            self.emptied.wait_for(&mut list, left);
-        }
-        true
+        self.lists.iter().all(|list| list.wait_empty(deadline))
     }
 
     /// Changes whether new tasks are taken.
     pub(crate) fn admit(&self, admission: Admission) {
-        self.list.lock().admission = admission;
+        for list in &self.lists {
+            list.entries.lock().admission = admission;
+        }
+        // Relaxed: whoever runs a job after the end has learnt of the end by a fence or a lock.
+        self.closed.store(admission == Admission::Closed, Ordering::Relaxed);
+    }
+
+    /// Whether the runtime has ended, its grace included.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Relaxed: see `admit`.
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// How many tasks are listed.
     pub(crate) fn len(&self) -> usize {
-        self.list.lock().tasks.len()
+        self.lists.iter().map(|list| list.entries.lock().tasks.len()).sum()
     }
 
     /// References to all listed tasks.
     pub(crate) fn tasks(&self) -> Vec<Task> {
-        let list = self.list.lock();
-        let tasks = list.tasks.iter();
-        // SAFETY: a listed task is alive: completion needs the lock first, to take it off.
-        tasks.map(|(_, task)| unsafe { Task::retained(*task) }).collect()
+        let mut all = Vec::new();
+        for list in &self.lists {
+            let entries = list.entries.lock();
+            // SAFETY: a listed task is alive: completion needs the lock first, to take it off.
+            all.extend(entries.tasks.iter().map(|(_, task)| unsafe { Task::retained(*task) }));
+        }
+        all
     }
 
     /// Queues a job of a task that is listed here.

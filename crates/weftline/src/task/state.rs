@@ -16,7 +16,7 @@ const OWNED: usize = 1 << 0;
 const NOTIFIED: usize = 1 << 1;
 /// The output is stored, or was dropped because nobody can ask for it.
 const COMPLETE: usize = 1 << 2;
-/// A cancellation was asked for and not yet delivered.
+/// A cancellation was asked for.
 const CANCELLED: usize = 1 << 3;
 /// The `JoinHandle` exists.
 const JOIN_INTEREST: usize = 1 << 4;
@@ -39,6 +39,8 @@ pub(crate) struct State(AtomicUsize);
 pub(crate) enum StartPoll {
     /// Poll the future.
     Poll,
+    /// Poll the future; a cancellation waits for its next suspension.
+    PollCancelled,
     /// The task was cancelled before its first poll: drop the future unpolled.
     NeverStarted,
 }
@@ -143,6 +145,7 @@ impl State {
             // Acquire: pairs with the Release in `wake`. AcqRel keeps the word's release
             // sequence whole for the joiner's side as well.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if seen & CANCELLED != 0 => return StartPoll::PollCancelled,
                 Ok(_) => return StartPoll::Poll,
                 Err(now) => seen = now,
             }

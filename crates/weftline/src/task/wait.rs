@@ -3,6 +3,7 @@
 use super::budget;
 use crate::platform::fork::Generation;
 use crate::platform::parker::{Parker, Unpark};
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,35 @@ impl Wake for ThreadWaker {
     }
 }
 
+thread_local! {
+    /// Whether this thread polls a future that it blocks for.
+    static BLOCKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks such a poll until it is dropped.
+struct Blocking {
+    /// Whether one is around it.
+    outer: bool,
+}
+
+impl Blocking {
+    fn begin() -> Self {
+        Self { outer: BLOCKING.replace(true) }
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        BLOCKING.set(self.outer);
+    }
+}
+
+/// Whether the thread polls a future that it blocks for: a worker that does so looks after nothing
+/// of its own until that is ready.
+pub(crate) fn is_blocking() -> bool {
+    BLOCKING.get()
+}
+
 /// Polls `future` until it is ready, or until the deadline has passed.
 ///
 /// # Panics
@@ -37,8 +67,12 @@ pub(crate) fn drive<F: Future>(
     let mut cx = Context::from_waker(&waker);
     let generation = Generation::current();
     loop {
-        budget::begin();
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+        let polled = {
+            let _slice = budget::Slice::begin();
+            let _blocking = Blocking::begin();
+            future.as_mut().poll(&mut cx)
+        };
+        if let Poll::Ready(output) = polled {
             return Some(output);
         }
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

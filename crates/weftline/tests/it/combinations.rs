@@ -88,7 +88,7 @@ impl Case {
         let report = match (self.panic, end) {
             (PanicAt::Waker, _) if wakes => Some(UnhandledKind::WakerPanicked),
             (PanicAt::FutureDrop, End::Value) => Some(UnhandledKind::DropPanicked),
-            (PanicAt::OutputDrop, End::Value) if !read => Some(UnhandledKind::TaskPanicked),
+            (PanicAt::OutputDrop, End::Value) if !read => Some(UnhandledKind::DropPanicked),
             (_, End::Panicked) if !read => Some(UnhandledKind::TaskPanicked),
             _ => None,
         };

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use weftline::sync::oneshot::{self, Receiver, RecvError, Sender, TryRecvError, channel};
+use weftline::task::budget::SLICE;
 use weftline::time::timeout;
 use weftline::{spawn, yield_now};
 
@@ -284,6 +285,16 @@ fn a_task_that_receives_without_end_lets_others_run() {
         receives.wait().expect("the task ends");
         other.wait().expect("the task ends");
     });
+}
+
+#[test]
+fn receiving_outside_of_a_runtime_knows_no_time_slice() {
+    let began = Instant::now();
+    while began.elapsed() < 5 * SLICE {
+        let (sender, mut receiver) = channel();
+        sender.send(1).expect("the receiver is there");
+        assert_eq!(poll(&mut receiver, Waker::noop()), Poll::Ready(Ok(1)));
+    }
 }
 
 #[test]

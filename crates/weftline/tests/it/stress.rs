@@ -1,6 +1,6 @@
 //! Many tasks, threads and cancellations at once; afterwards nothing is left.
 //!
-//! `WEFTLINE_IT_STRESS` is the number of tasks; by default a million, and fewer in a debug build.
+//! WEFTLINE_IT_STRESS is the number of tasks; by default a million, and fewer in a debug build.
 
 use crate::counting::bytes_in_use;
 use crate::probe::Gate;
@@ -14,7 +14,7 @@ use weftline::{JoinHandle, Runtime, spawn, spawn_blocking, spawn_pinned, yield_n
 
 fn tasks_in_all() -> usize {
     let chosen = std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number of tasks"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 60_000 } else { 1_000_000 })
+    chosen.unwrap_or(if cfg!(debug_assertions) { 300_000 } else { 1_000_000 })
 }
 
 /// How many tasks are alive at once.
@@ -51,7 +51,8 @@ async fn spawn_wake_join(count: usize) -> usize {
 fn spawn_and_cancel(runtime: &Runtime, stop: &AtomicBool) -> usize {
     let _entered = runtime.handle().enter();
     let mut count = 0;
-    while !stop.load(Ordering::Relaxed) {
+    // At least once, however late the thread starts.
+    while count == 0 || !stop.load(Ordering::Relaxed) {
         let mut tasks: Vec<JoinHandle<()>> = Vec::new();
         for n in 0..50 {
             tasks.push(match n % 5 {
@@ -152,7 +153,9 @@ fn runtimes_come_and_go_and_leave_nothing_behind() {
     #[cfg(target_os = "linux")]
     eventually("all threads are gone again", || crate::threads::named("weftline").is_empty());
     let kept = bytes_in_use() - before;
-    assert!(kept < 200 * 100, "{kept} bytes are kept after 200 runtimes");
+    // The queues' collector keeps some pages for later, however many there were; one runtime is
+    // larger than this for each.
+    assert!(kept < 200 * 500, "{kept} bytes are kept after 200 runtimes");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use super::state::{Close, Complete, DropReceiver, DropSender, State};
 use super::{Receiver, RecvError, Sender, TryRecvError, channel};
 use crate::platform::{UnsafeCell, model, thread};
-use crate::task::budget;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,14 +35,11 @@ impl Waiter {
         Self { waker: wakes.clone().into(), wakes }
     }
 
-    /// Polls for the waiter, with a fresh time slice: models know no time.
     fn poll<T>(&self, receiver: &mut Receiver<T>) -> Poll<Result<T, RecvError>> {
-        budget::begin();
         Pin::new(receiver).poll(&mut Context::from_waker(&self.waker))
     }
 
     fn poll_closed<T>(&self, sender: &mut Sender<T>) -> Poll<()> {
-        budget::begin();
         sender.poll_closed(&mut Context::from_waker(&self.waker))
     }
 
@@ -55,11 +51,16 @@ impl Waiter {
     #[track_caller]
     fn is_left_alone(&self) {
         let wakers = Arc::strong_count(&self.wakes);
-        if wakers < 2 {
+        assert_eq!(wakers, 2, "the wakers of a waiter, its own included");
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
             // What was dropped too often stays alive for the report.
             std::mem::forget([self.wakes.clone(), self.wakes.clone()]);
         }
-        assert_eq!(wakers, 2, "the wakers of a waiter, its own included");
     }
 }
 
