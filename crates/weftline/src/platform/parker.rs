@@ -41,11 +41,7 @@ pub(crate) struct Parker {
 
 impl Parker {
     pub(crate) fn new() -> Self {
-        Self {
-            state: AtomicU32::new(EMPTY),
-            owner: OnceLock::new(),
-            patience: Patience::new(),
-        }
+        Self { state: AtomicU32::new(EMPTY), owner: OnceLock::new(), patience: Patience::new() }
     }
 
     /// Waits for the token, at most for `limit`, and takes it. False: it did not come.

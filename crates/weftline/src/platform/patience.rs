@@ -60,6 +60,7 @@ impl Patience {
             _ if lucky => 0,
             before => (before * 2 + 1).min(MAX_PENALTY),
         };
+        // Relaxed: as above.
         self.penalty.store(penalty, Ordering::Relaxed);
         self.until_look.store(penalty, Ordering::Relaxed);
     }
@@ -72,6 +73,7 @@ impl Patience {
             NOT_SHORT => self.penalty.load(Ordering::Relaxed),
             waits => waits.saturating_sub(1),
         };
+        // Relaxed: as above.
         self.until_look.store(next, Ordering::Relaxed);
     }
 }

@@ -16,8 +16,8 @@
 //!
 //! Each worker runs its tasks in the order in which they became ready, except that the one woken
 //! last by a running task goes first, since it is most likely waited for. Idle workers steal the
-//! older half of another worker's queue. Timers, events and jobs from outside are looked at every
-//! 100 microseconds or every 64 polls. None of this is a promise.
+//! older half of another worker's queue. A busy worker looks at timers and jobs from outside every
+//! 100 microseconds or every 64 polls, and at events every 500 microseconds. None of this is a promise.
 
 mod builder;
 pub(crate) mod context;

@@ -17,9 +17,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// How often a busy worker looks after timers, the driver and the injector, in nanoseconds. Short
-/// against what a peer notices, long against the system call that it costs.
+/// How often a busy worker looks after timers and the injector, in nanoseconds.
 const UPKEEP_EVERY_NS: u64 = 100_000;
+/// How often a busy worker looks into the driver, in nanoseconds. Short against what a peer notices,
+/// long against the system call that it costs; a rarer look also finds more at once.
+const LOOK_EVERY_NS: u64 = 500_000;
 /// The most polls between two readings of the clock, however short the polls are: what follows may
 /// be longer.
 const MAX_POLLS_PER_UPKEEP: u32 = 64;
@@ -178,7 +180,7 @@ impl Local {
         let now_ns = self.shared.clock.now_ns();
         self.adapt_upkeep(now_ns);
         self.expire_timers(now_ns);
-        if now_ns.saturating_sub(self.last_look_ns.get()) >= UPKEEP_EVERY_NS {
+        if now_ns.saturating_sub(self.last_look_ns.get()) >= LOOK_EVERY_NS {
             self.last_look_ns.set(now_ns);
             self.look_at_driver(now_ns);
         }

@@ -399,7 +399,9 @@ unsafe fn drop_output<F: Future>(task: NonNull<Header>) -> Unread {
         // SAFETY: the caller has the stage (rule 2). A finished stage holds no pinned future.
         let stage = unsafe { std::ptr::replace(stage, Stage::Consumed) };
         match stage {
-            Stage::Finished(Err(error)) => error.into_panic().map_or(Unread::Nothing, Unread::Panic),
+            Stage::Finished(Err(error)) => {
+                error.into_panic().map_or(Unread::Nothing, Unread::Panic)
+            }
             other => match catch_unwind(AssertUnwindSafe(|| drop(other))) {
                 Ok(()) => Unread::Nothing,
                 Err(payload) => Unread::DropPanicked(payload),

@@ -7,8 +7,8 @@
 
 use super::{Descriptor, EVENTS_PER_WAIT, Event, Interest};
 use crate::platform::atomic::{AtomicBool, Ordering};
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use polling::PollMode;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use std::io;
@@ -104,8 +104,11 @@ impl Poller {
         let timeout = timeout.map(|timeout| timeout.min(LONGEST_WAIT));
         // Relaxed: a wrong answer costs one refused system call.
         let coarse = self.coarse.load(Ordering::Relaxed);
-        let waited =
-            if coarse { self.wait_coarse(events, timeout) } else { self.wait_fine(events, timeout) };
+        let waited = if coarse {
+            self.wait_coarse(events, timeout)
+        } else {
+            self.wait_fine(events, timeout)
+        };
         match waited {
             Ok(notified) => {
                 if notified {
@@ -127,11 +130,7 @@ impl Poller {
     }
 
     /// One `epoll_pwait2`. Says whether a notification was among the events.
-    fn wait_fine(
-        &self,
-        events: &mut Vec<Event>,
-        timeout: Option<Duration>,
-    ) -> Result<bool, Errno> {
+    fn wait_fine(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> Result<bool, Errno> {
         let mut room = [const { MaybeUninit::uninit() }; EVENTS_PER_WAIT];
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
@@ -160,9 +159,9 @@ impl Poller {
             let error = io::Error::last_os_error();
             return Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL));
         };
-        let found = room[..count].iter().map(|record| {
-            (record.u64, epoll::EventFlags::from_bits_retain(record.events))
-        });
+        let found = room[..count]
+            .iter()
+            .map(|record| (record.u64, epoll::EventFlags::from_bits_retain(record.events)));
         events.extend(found.filter_map(|(data, flags)| translate(data, flags)));
         Ok(events.len() < count)
     }
