@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 14] = [
+const UNSAFE_PLACES: [Place; 16] = [
     place("benches/src/http/stream.rs", 1, "hyper's read cursor is advanced by an unsafe call"),
     place("crates/weftline/src/job.rs", 5, "a job is a type-erased pointer"),
     place(
