@@ -2,7 +2,7 @@
 //!
 //! This folder is the only place that names loom. Everything above it is written once and runs
 //! unchanged in three worlds: the real one, loom's (every interleaving of a small model) and
-//! Miri's (aliasing and leaks). [`model`] runs a test body in whichever of them is compiled.
+//! Miri's (aliasing and leaks). `model` runs a test body in whichever of them is compiled.
 
 #[cfg(all(test, any(loom, miri)))]
 mod model;

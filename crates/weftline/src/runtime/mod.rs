@@ -1,6 +1,6 @@
 //! The runtime: workers, and what they share.
 //!
-//! [`run`](crate::run) is all that most programs need. [`Runtime`] is for those that choose the
+//! [`run`] is all that most programs need. [`Runtime`] is for those that choose the
 //! number of workers, hang hooks around them, or drive several futures one after the other;
 //! [`Handle`] reaches a runtime from anywhere.
 //!

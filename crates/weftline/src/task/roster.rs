@@ -10,7 +10,7 @@ use super::{Home, Task};
 use crate::job::Job;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::fork::Generation;
-use crate::platform::{Condvar, Mutex};
+use crate::platform::{Condvar, Mutex, TIME_PASSES};
 use crossbeam_utils::CachePadded;
 use slab::Slab;
 use std::time::{Duration, Instant};
@@ -53,8 +53,9 @@ pub(crate) enum Admission {
 }
 
 /// Lists in a roster: a task that was stolen is taken off by another worker than the one that lists
-/// new ones meanwhile, and the two seldom meet at the same list. A power of two.
-const LISTS: usize = 8;
+/// new ones meanwhile, and the two seldom meet at the same list. A power of two. A model has one:
+/// ids, which choose the list, are others in each of its runs.
+const LISTS: usize = if TIME_PASSES { 8 } else { 1 };
 
 /// One of a runtime's lists of living tasks.
 pub(crate) struct Roster {
