@@ -13,6 +13,7 @@ pub(crate) mod timers;
 
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::fork::Generation;
 use crate::platform::poller::{Descriptor, EVENTS_PER_WAIT, Event, Poller};
 use slab::Slab;
 use source::{Assume, Source};
@@ -31,6 +32,8 @@ pub(crate) struct Driver {
     sources: Mutex<Sources>,
     /// How many there are, to be asked without the lock.
     registered: AtomicUsize,
+    /// The process that has registered them.
+    generation: Generation,
 }
 
 /// The table of registered descriptors.
@@ -81,6 +84,7 @@ impl Driver {
             events: Mutex::new(Vec::with_capacity(EVENTS_PER_WAIT)),
             sources: Mutex::new(Sources { table: Slab::new(), generation: 0, closed: false }),
             registered: AtomicUsize::new(0),
+            generation: Generation::watch(),
         })
     }
 
@@ -134,6 +138,11 @@ impl Driver {
 
     /// Stops watching a descriptor. Never fails for one that is registered.
     pub(crate) fn deregister(&self, source: &Source, descriptor: Descriptor<'_>) -> io::Result<()> {
+        if !self.generation.is_current() {
+            // A forked child shares the kernel's queue with its parent: what it takes out is gone
+            // for the parent too.
+            return Ok(());
+        }
         let deleted = self.poller.delete(descriptor);
         self.remove(source);
         deleted

@@ -143,16 +143,17 @@ impl ThreadCount {
         CountedThread(self.clone())
     }
 
-    /// Waits until there are none, at most until `deadline`.
-    pub(super) fn wait_none(&self, deadline: Instant) {
+    /// Waits until there are none, at most until `deadline`. False: some are left.
+    pub(super) fn wait_none(&self, deadline: Instant) -> bool {
         let mut alive = self.alive.lock();
         while *alive > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                return false;
             }
             self.changed.wait_for(&mut alive, left);
         }
+        true
     }
 }
 

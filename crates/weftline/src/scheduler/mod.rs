@@ -126,11 +126,12 @@ impl Shared {
         }
     }
 
-    /// A worker's slot was empty and is full: if nobody watches the slots, somebody must.
+    /// Something is left to whoever watches: a job in a slot, or the driver. If nobody does,
+    /// somebody must.
     #[inline]
-    fn slot_filled(&self) {
-        // Relaxed: a watcher that gives up looks at the slots once more, and one that is missed
-        // here is called by the next job in a slot.
+    fn call_watcher_if_none(&self) {
+        // Relaxed: a look that spares the fence where it would be in vain. A watcher that gives up
+        // meanwhile looks at the slots once more.
         if !self.watched.load(Ordering::Relaxed) && self.sleep.somebody_sleeps() {
             self.call_watcher();
         }
@@ -138,6 +139,8 @@ impl Shared {
 
     #[cold]
     fn call_watcher(&self) {
+        // SeqCst: pairs with the fence in `hand_watch_over`.
+        fence(Ordering::SeqCst);
         if let Some(worker) = self.sleep.choose_sleeper() {
             self.wake_worker(worker);
         }
@@ -165,9 +168,10 @@ impl Shared {
 
     /// Makes all workers end. They finish the poll they are in.
     pub(crate) fn stop(&self) {
+        // Release: pairs with the Acquire in `is_stopped`: the rosters are seen closed.
+        self.stop.store(true, Ordering::Release);
         // SeqCst: pairs with the fence in `announce`, after which a worker looks at the flag; one
         // that does not see it yet finds its parker's token.
-        self.stop.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         for worker in 0..self.workers() {
             self.wake_worker(worker);
@@ -178,8 +182,8 @@ impl Shared {
 
     /// Whether the workers are to end.
     pub(crate) fn is_stopped(&self) -> bool {
-        // Relaxed: ordered by the fences named in `stop`.
-        self.stop.load(Ordering::Relaxed)
+        // Acquire: see `stop`.
+        self.stop.load(Ordering::Acquire)
     }
 
     /// Once the workers are told to end nobody may look at the queues any more: whoever adds a job

@@ -62,6 +62,10 @@ impl Local {
         }
         self.watch_on();
         self.deliver(true);
+        if in_driver && chosen.is_none() && self.has_jobs() {
+            // Nobody waits in the driver now. Whoever watches takes its place when it parks.
+            shared.call_watcher_if_none();
+        }
         chosen
     }
 

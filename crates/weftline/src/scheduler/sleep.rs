@@ -144,8 +144,9 @@ impl Sleep {
     /// A searcher found work. True: it was the last one, and must recruit another if it sees more.
     pub(crate) fn end_search(&self, searching: Searching) -> bool {
         let Searching(()) = searching;
-        // Relaxed: ordered by the fence.
-        let before = Counts(self.counts.fetch_sub(SEARCHING, Ordering::Relaxed));
+        // AcqRel: pairs with itself and with the exchange in `announce`: what a searcher has moved
+        // between queues is seen by those that stop searching after it.
+        let before = Counts(self.counts.fetch_sub(SEARCHING, Ordering::AcqRel));
         // SeqCst: pairs with the fence in `work_posted`: a poster that still saw this searcher
         // has its job seen by the look that follows.
         fence(Ordering::SeqCst);
@@ -157,8 +158,8 @@ impl Sleep {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(Sleeper { worker, in_driver });
         let change = if searching.is_some() { SLEEPING - SEARCHING } else { SLEEPING };
-        // Relaxed: ordered by the fence.
-        self.counts.fetch_add(change, Ordering::Relaxed);
+        // AcqRel: see `end_search`.
+        self.counts.fetch_add(change, Ordering::AcqRel);
         drop(sleepers);
         // SeqCst: pairs with the fence in `work_posted`.
         fence(Ordering::SeqCst);

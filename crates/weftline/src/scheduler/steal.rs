@@ -10,7 +10,7 @@
 use super::worker::Local;
 use crate::job::Job;
 use crate::platform::TIME_PASSES;
-use crate::platform::atomic::Ordering;
+use crate::platform::atomic::{Ordering, fence};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -119,6 +119,24 @@ impl Local {
         if self.watch.take().is_some() {
             // Relaxed: see `time_to_watch`.
             self.shared.watched.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another worker's slot is full.
+    pub(super) fn sees_full_slot(&self) -> bool {
+        let mut others = self.shared.remotes.iter().enumerate();
+        others.any(|(index, remote)| index != self.index && !remote.slot.is_empty())
+    }
+
+    /// The watcher has a job to run: if there is something to watch, another one must.
+    #[cold]
+    pub(super) fn hand_watch_over(&self) {
+        self.stop_watching();
+        // SeqCst: pairs with the fence in `call_watcher`: either whoever fills a slot sees that
+        // nobody watches, or the slot is seen full here.
+        fence(Ordering::SeqCst);
+        if self.sees_full_slot() {
+            self.shared.call_watcher_if_none();
         }
     }
 

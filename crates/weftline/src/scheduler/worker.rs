@@ -48,6 +48,8 @@ pub(crate) struct Local {
     pinned: RefCell<VecDeque<Job>>,
     /// Polls begun.
     polls: Cell<u64>,
+    /// Whether a pinned job came first when there were jobs of both kinds.
+    pinned_turn: Cell<bool>,
     /// Jobs taken from the slot in a row.
     slot_runs: Cell<u32>,
     /// Polls until the next upkeep.
@@ -81,6 +83,7 @@ impl Local {
             queue,
             pinned: RefCell::default(),
             polls: Cell::new(0),
+            pinned_turn: Cell::new(false),
             slot_runs: Cell::new(0),
             until_upkeep: Cell::new(1),
             polls_per_upkeep: Cell::new(1),
@@ -101,7 +104,12 @@ impl Local {
         LOCAL.with(|current| current.replace(Some(local.clone())));
         while !local.shared.is_stopped() {
             match local.next_job() {
-                Some(job) => local.run_job(job),
+                Some(job) => {
+                    if local.watch.get().is_some() {
+                        local.hand_watch_over();
+                    }
+                    local.run_job(job);
+                }
                 None => local.idle(),
             }
         }
@@ -143,13 +151,18 @@ impl Local {
         None
     }
 
-    /// Pinned jobs and the queue take turns, by the parity of the polls.
+    /// Pinned jobs and the queue take turns.
     #[inline]
     fn take_pinned(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
         // Also where some are here: a pinned task that wakes itself would keep newcomers out.
         self.shared.remotes[self.index].inbox.drain(&mut pinned);
-        if !pinned.is_empty() && (self.polls.get() % 2 == 0 || self.queue.is_empty()) {
+        if pinned.is_empty() {
+            return None;
+        }
+        let turn = !self.pinned_turn.get();
+        self.pinned_turn.set(turn);
+        if turn || self.queue.is_empty() {
             return pinned.pop_front();
         }
         None
@@ -158,7 +171,8 @@ impl Local {
     #[inline]
     fn take_injected(&self) -> Option<Job> {
         let taken = self.shared.injector.take(self.index, &self.queue)?;
-        if taken.announce {
+        // The rest of a batch is on its way from one queue to another for a moment, in none.
+        if taken.announce || !self.queue.is_empty() {
             self.shared.work_posted();
         }
         Some(taken.job)
@@ -228,7 +242,8 @@ impl Local {
         wakers.drain(..).for_each(|waker| self.call(waker));
         self.harvesting.set(false);
         self.wakers.replace(wakers);
-        if self.queue.len() > usize::from(alone) {
+        let next = alone && self.pinned.borrow().is_empty();
+        if self.queue.len() > usize::from(next) {
             self.shared.work_posted();
         }
     }
@@ -246,18 +261,12 @@ impl Local {
             if searching.is_some() {
                 if let Some(job) = self.search().or_else(|| self.look()) {
                     self.found(searching);
-                    self.stop_watching();
                     return self.run_job(job);
                 }
             }
             match self.park(searching) {
                 // It woke by itself: to watch, with events, or to end.
-                None => {
-                    if !self.queue.is_empty() {
-                        self.stop_watching();
-                    }
-                    return;
-                }
+                None => return,
                 // Nobody searches any more; the last look in `park` would see the end for ever.
                 Some(_) if self.shared.is_stopped() => return,
                 woken => searching = woken,
@@ -268,8 +277,9 @@ impl Local {
     /// A searcher found work: the last one recruits another if there is more.
     pub(super) fn found(&self, searching: Option<Searching>) {
         let Some(searching) = searching else { return };
+        self.stop_watching();
         let last = self.shared.sleep.end_search(searching);
-        if last && self.shared.has_work(self.index) {
+        if last && (self.shared.has_work(self.index) || self.sees_full_slot()) {
             self.shared.work_posted();
         }
     }
@@ -294,6 +304,11 @@ impl Local {
         }
         let has_work = || self.shared.has_work(self.index).then(|| self.search()).flatten();
         self.patience.look(has_work)
+    }
+
+    /// Whether this worker has something to run that it need not search for.
+    pub(super) fn has_jobs(&self) -> bool {
+        !self.queue.is_empty() || !self.pinned.borrow().is_empty()
     }
 
     fn inbox_or_own_queue(&self) -> Option<Job> {
@@ -340,7 +355,7 @@ impl Local {
                 self.queue.push(job);
                 self.shared.work_posted();
             }
-            None => self.shared.slot_filled(),
+            None => self.shared.call_watcher_if_none(),
         }
     }
 }

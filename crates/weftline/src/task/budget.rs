@@ -20,6 +20,10 @@ pub const SLICE: Duration = Duration::from_micros(200);
 /// Questions between two readings of the clock: at some 30 ns a reading, below 1 ns a question.
 const QUESTIONS_PER_CLOCK: u32 = 32;
 
+/// The most refusals in one poll: more than one task asks before it steps back, unless it joins very
+/// many futures that are all ready.
+const MAX_REFUSALS: u32 = 1024;
+
 /// How far the present poll has come.
 #[derive(Clone, Copy)]
 struct Budget {
@@ -28,13 +32,13 @@ struct Budget {
     questions: u32,
     /// When the clock was read first in this poll.
     began: Option<Instant>,
-    /// Whether the slice is used up.
-    spent: bool,
+    /// How often the answer was that the slice is used up.
+    refusals: u32,
 }
 
-const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, spent: false };
+const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, refusals: 0 };
 
-const NONE: Budget = Budget { questions: 0, began: None, spent: false };
+const NONE: Budget = Budget { questions: 0, began: None, refusals: 0 };
 
 thread_local! {
     static BUDGET: Cell<Budget> = const { Cell::new(NONE) };
@@ -87,16 +91,29 @@ impl Drop for Slice {
 pub fn is_spent() -> bool {
     BUDGET.with(|cell| {
         let mut budget = cell.get();
-        if budget.spent || budget.questions == 0 {
-            return budget.spent;
+        if budget.questions == 0 {
+            return false;
+        }
+        if budget.refusals > 0 {
+            return refuse(cell, budget);
         }
         budget.questions -= 1;
         if budget.questions == 0 {
             read_clock(&mut budget);
         }
         cell.set(budget);
-        budget.spent
+        budget.refusals > 0
     })
+}
+
+/// The slice is used up, and is asked for again in the same poll. So often only an executor inside of
+/// the poll asks that begins no slices of its own, and would ask for ever: it gets a new one.
+#[cold]
+fn refuse(cell: &Cell<Budget>, mut budget: Budget) -> bool {
+    budget.refusals += 1;
+    let refused = budget.refusals <= MAX_REFUSALS;
+    cell.set(if refused { budget } else { FRESH });
+    refused
 }
 
 #[cold]
@@ -104,7 +121,7 @@ fn read_clock(budget: &mut Budget) {
     budget.questions = QUESTIONS_PER_CLOCK;
     let now = Instant::now();
     let began = *budget.began.get_or_insert(now);
-    budget.spent = now.duration_since(began) >= SLICE;
+    budget.refusals = u32::from(now.duration_since(began) >= SLICE);
 }
 
 /// Asks whether a leaf future may make progress now.

@@ -158,7 +158,7 @@ impl Roster {
         for list in &self.lists {
             list.entries.lock().admission = admission;
         }
-        // Relaxed: whoever runs a job after the end has learnt of the end by a fence or a lock.
+        // Relaxed: whoever acts on the end has learnt of it from the scheduler's own flag.
         self.closed.store(admission == Admission::Closed, Ordering::Relaxed);
     }
 
