@@ -4,7 +4,7 @@
 
 use crate::probe::Gate;
 use crate::rig::{in_child, runtime_of, within_limit};
-use std::future::pending;
+use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use weftline::runtime::Grace;
@@ -163,4 +163,30 @@ fn a_new_runtime_works_in_a_fork() {
         let second: Runtime = runtime_of(1);
         in_fork(|| assert_refused(|| second.spawn(async {})));
     });
+}
+
+#[test]
+fn a_socket_dropped_in_a_fork_still_works_in_the_parent() {
+    if !in_child("fork::a_socket_dropped_in_a_fork_still_works_in_the_parent") {
+        return;
+    }
+    let runtime = runtime_of(1);
+    let bind = async { weftline::net::UdpSocket::bind("127.0.0.1:0").await.unwrap() };
+    let mut socket = Some(runtime.block_on(bind));
+    in_fork(|| drop(socket.take()));
+    let socket = socket.expect("the child took its own copy");
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let receiving = async {
+        // Nothing is there yet: it waits for the event.
+        let mut bytes = [0; 8];
+        let receive = socket.recv_from(&mut bytes);
+        let send = async { sender.send_to(b"x", socket.local_addr().unwrap()).unwrap() };
+        let mut receive = std::pin::pin!(receive);
+        let early = std::future::poll_fn(|cx| std::task::Poll::Ready(receive.as_mut().poll(cx)));
+        assert!(early.await.is_pending());
+        send.await;
+        weftline::time::timeout(LIMIT, receive).await
+    };
+    let (count, _) = runtime.block_on(receiving).expect("the event comes").unwrap();
+    assert_eq!(count, 1);
 }

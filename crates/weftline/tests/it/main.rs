@@ -26,6 +26,7 @@ mod probe;
 mod rig;
 mod shutdown;
 mod spawn;
+mod stranded;
 mod stress;
 mod threads;
 mod time;
