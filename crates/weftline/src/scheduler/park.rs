@@ -62,8 +62,9 @@ impl Local {
         }
         self.watch_on();
         self.deliver(true);
-        if in_driver && chosen.is_none() && self.has_jobs() {
-            // Nobody waits in the driver now. Whoever watches takes its place when it parks.
+        if chosen.is_none() && self.has_jobs() {
+            // The harvest may be announced to nobody, and nobody may be waiting in the driver now.
+            // Whoever watches takes jobs that wait too long, and the driver when it parks.
             shared.call_watcher_if_none();
         }
         chosen

@@ -28,6 +28,10 @@ const MAX_POLLS_PER_UPKEEP: u32 = 64;
 /// The most jobs taken from the slot in a row: two tasks that wake each other must not keep the
 /// queue waiting. Long enough that a message passed back and forth stays in the cache.
 const MAX_SLOT_RUNS: u32 = 64;
+/// The most jobs that a worker with nothing else to do harvests without waking another one for
+/// them at once: running them takes about as long as waking somebody. Until the next upkeep they are
+/// left to the worker itself, and to whoever watches.
+const SMALL_HARVEST: usize = 16;
 /// The most timers expired in one go, so that the jobs they wake begin soon.
 pub(super) const TIMERS_PER_TURN: usize = 1024;
 
@@ -199,6 +203,10 @@ impl Local {
             self.look_at_driver(now_ns);
         }
         self.deliver(false);
+        if !self.queue.is_empty() {
+            // What a small harvest left, too: by now it is worth another worker.
+            self.shared.work_posted();
+        }
         self.take_injected()
     }
 
@@ -231,8 +239,8 @@ impl Local {
         }
     }
 
-    /// Calls the wakers of a harvest. `alone`: this worker has nothing else to do, so that the
-    /// first of what they wake needs nobody else.
+    /// Calls the wakers of a harvest. `alone`: this worker has nothing else to do, so that a small
+    /// harvest needs nobody else.
     pub(super) fn deliver(&self, alone: bool) {
         let mut wakers = std::mem::take(&mut *self.wakers.borrow_mut());
         if wakers.is_empty() {
@@ -242,8 +250,7 @@ impl Local {
         wakers.drain(..).for_each(|waker| self.call(waker));
         self.harvesting.set(false);
         self.wakers.replace(wakers);
-        let next = alone && self.pinned.borrow().is_empty();
-        if self.queue.len() > usize::from(next) {
+        if self.queue.len() > if alone { SMALL_HARVEST } else { 0 } {
             self.shared.work_posted();
         }
     }

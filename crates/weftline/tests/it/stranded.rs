@@ -176,7 +176,7 @@ fn dropping_a_runtime_runs_no_destructor_behind_a_held_worker() {
         let runtime = runtime_of(1);
         let (held, release) = (Gate::new(), Gate::new());
         let (begins, holds) = (held.clone(), release.clone());
-        runtime.spawn(async move {
+        let holding = runtime.spawn(async move {
             begins.open();
             holds.block();
         });
@@ -188,6 +188,7 @@ fn dropping_a_runtime_runs_no_destructor_behind_a_held_worker() {
         drop(runtime);
         drop(guard);
         release.open();
+        holding.wait().unwrap();
         assert!(behind.wait().unwrap_err().is_cancelled());
     });
 }
