@@ -1,15 +1,14 @@
 //! While one worker is inside a long poll and others are idle, nothing that could run waits for it.
 
 use crate::probe::Gate;
-use crate::rig::{LONG, eventually, runtime_of, settle, within_limit};
+use crate::rig::{eventually, runtime_of, settle, within_limit};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{net, thread};
-use weftline::net::UdpSocket;
 use weftline::task::budget;
 use weftline::{Runtime, spawn, spawn_pinned, yield_now};
 
@@ -53,37 +52,6 @@ fn two_jobs_of_a_blocked_task_that_need_each_other_both_run() {
             first.wait().unwrap();
         });
         spawner.wait().unwrap();
-    });
-}
-
-#[test]
-fn events_reach_an_idle_worker_while_the_one_that_waited_for_them_is_held() {
-    within_limit(|| {
-        let runtime = asleep(3);
-        let bind = || async { UdpSocket::bind("127.0.0.1:0").await.unwrap() };
-        let (holder, echo) = runtime.block_on(async { (bind().await, bind().await) });
-        let (to_holder, to_echo) = (holder.local_addr().unwrap(), echo.local_addr().unwrap());
-        let (held, release) = (Gate::new(), Gate::new());
-        let (begins, holds) = (held.clone(), release.clone());
-        let holding = runtime.spawn(async move {
-            holder.recv_from(&mut [0; 8]).await.unwrap();
-            begins.open();
-            holds.block();
-        });
-        let _echoing = runtime.spawn(async move {
-            let mut bytes = [0; 8];
-            let (count, from) = echo.recv_from(&mut bytes).await.unwrap();
-            echo.send_to(&bytes[..count], from).await.unwrap();
-        });
-        settle(&runtime);
-        let client = net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        client.set_read_timeout(Some(LONG / 2)).unwrap();
-        client.send_to(b"hold", to_holder).unwrap();
-        held.block();
-        client.send_to(b"echo", to_echo).unwrap();
-        client.recv_from(&mut [0; 8]).expect("an idle worker answers");
-        release.open();
-        holding.wait().unwrap();
     });
 }
 
