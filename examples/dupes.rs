@@ -46,7 +46,7 @@ use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
 use weftline::runtime::Grace;
-use weftline::{Handle, Runtime, Task};
+use weftline::{Handle, Runtime};
 
 /// Something could not be searched or written.
 const INCOMPLETE: u8 = 1;
@@ -107,7 +107,11 @@ fn on_ctrl_c(search: Arc<Search>, runtime: Handle) -> Result<(), ctrlc::Error> {
         if search.stop() {
             process::exit(INTERRUPTED.into());
         }
-        runtime.tasks().iter().for_each(Task::cancel);
+        // All but the main future, which tells what is known.
+        let tasks = runtime.tasks().into_iter().filter(|task| task.parent().is_some());
+        tasks.for_each(|task| {
+            task.cancel();
+        });
     })
 }
 

@@ -14,7 +14,7 @@ pub const FOLDER: &str = "crates/weftline/src/";
 pub const TOP: usize = 5;
 
 /// Each module of the runtime and its layer.
-pub const LAYERS: [(&str, usize); 14] = [
+pub const LAYERS: [(&str, usize); 16] = [
     ("platform", 0),
     ("job", 1),
     ("task", 2),
@@ -22,6 +22,8 @@ pub const LAYERS: [(&str, usize); 14] = [
     ("scheduler", 3),
     ("runtime", 4),
     ("fork", 4),
+    ("cancel", TOP),
+    ("group", TOP),
     ("io", TOP),
     ("net", TOP),
     ("time", TOP),

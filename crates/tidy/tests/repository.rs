@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 16] = [
+const UNSAFE_PLACES: [Place; 17] = [
     place("benches/src/http/stream.rs", 1, "hyper's read cursor is advanced by an unsafe call"),
     place("crates/weftline/src/job.rs", 5, "a job is a type-erased pointer"),
     place(
@@ -43,10 +43,15 @@ const UNSAFE_PLACES: [Place; 16] = [
         34,
         "two ends share one allocation without a lock",
     ),
-    place("crates/weftline/src/task/handle.rs", 9, "a handle holds a counted reference"),
-    place("crates/weftline/src/task/harness.rs", 42, "acts on tasks as the state word allows"),
+    place(
+        "crates/weftline/src/task/driven.rs",
+        4,
+        "the future of a `block_on` is a task on its caller's thread",
+    ),
+    place("crates/weftline/src/task/handle.rs", 11, "a handle holds a counted reference"),
+    place("crates/weftline/src/task/harness.rs", 49, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
-    place("crates/weftline/src/task/mod.rs", 5, "a task reference is counted"),
+    place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
     place("crates/weftline/src/task/raw.rs", 38, "one allocation with a hand-written vtable"),
     place(
         "crates/weftline/src/task/roster.rs",

@@ -15,6 +15,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`task`] | spawning, join handles, ids, the time slice |
+//! | [`cancel`] | catching a request to end, clean-up, shields |
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts |
 //! | [`sync`] | passing values between tasks and threads |
@@ -26,6 +27,7 @@ mod job;
 mod platform;
 mod scheduler;
 
+pub mod cancel;
 pub mod io;
 pub mod net;
 pub mod runtime;
@@ -33,6 +35,9 @@ pub mod sync;
 pub mod task;
 pub mod time;
 
+pub use cancel::{
+    Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,
+};
 pub use runtime::{Handle, Runtime, run};
 pub use task::{
     JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,

@@ -3,11 +3,11 @@
 use super::context::{self, EnterGuard};
 use super::instance::Instance;
 use crate::scheduler::index_here;
-use crate::task::{self, JoinHandle, Roster, Task};
+use crate::task::{self, JoinError, JoinHandle, Roster, Task};
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 /// A reference to a runtime: cheap to clone, usable from any thread. It does not keep the workers
@@ -115,7 +115,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the future panics, and in a forked child process.
+    /// If the future panics or is cancelled, and in a forked child process.
     ///
     /// # Examples
     ///
@@ -124,10 +124,47 @@ impl Handle {
     /// assert_eq!(runtime.handle().block_on(async { 1 }), 1);
     /// # Ok::<(), weftline::runtime::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match self.try_block_on(future) {
+            Ok(output) => output,
+            Err(error) => match error.into_panic() {
+                Ok(payload) => resume_unwind(payload),
+                Err(error) => panic!("the future given to `block_on` was cancelled: {error}"),
+            },
+        }
+    }
+
+    /// As [`block_on`](Self::block_on), with an error where the future was cancelled or panicked.
+    ///
+    /// # Errors
+    ///
+    /// As awaiting a [`JoinHandle`]: the future panicked, or was [cancelled](Task::cancel) by code
+    /// that has its [`Task`].
+    ///
+    /// # Panics
+    ///
+    /// In a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    ///
+    /// let runtime = weftline::Runtime::new()?;
+    /// let error = runtime.handle().try_block_on(async {
+    ///     weftline::task::current().unwrap().cancel();
+    ///     pending::<()>().await
+    /// });
+    /// assert!(error.unwrap_err().is_cancelled());
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn try_block_on<F: Future>(&self, future: F) -> Result<F::Output, JoinError> {
+        let at = Location::caller();
         self.roster().generation().assert_same_process();
         let _entered = self.enter();
-        task::drive(pin!(future), None).expect("without a deadline it ends with the future")
+        task::block_on(&self.instance.driven, at, future)
     }
 
     /// Gives a future to the workers; see [`spawn`](crate::spawn).
@@ -169,19 +206,20 @@ impl Handle {
         task::Builder::new().spawn_blocking_in(self.roster(), job)
     }
 
-    /// All tasks that have not ended, in no particular order.
+    /// All tasks that have not ended, in no particular order; the futures that threads block on are
+    /// among them.
     ///
     /// # Examples
     ///
     /// ```
     /// weftline::run(async {
     ///     let _waiting = weftline::spawn(std::future::pending::<()>());
-    ///     assert_eq!(weftline::Handle::current().tasks().len(), 1);
+    ///     assert_eq!(weftline::Handle::current().tasks().len(), 2);
     /// });
     /// ```
     #[must_use]
     pub fn tasks(&self) -> Vec<Task> {
-        let rosters = self.instance.rosters.iter();
+        let rosters = self.instance.rosters.iter().chain([&self.instance.driven]);
         rosters.flat_map(|roster| roster.tasks()).collect()
     }
 

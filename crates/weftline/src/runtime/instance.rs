@@ -35,6 +35,9 @@ pub(super) struct Instance {
     pub(super) shared: Arc<Shared>,
     /// The lists of living tasks: one for each worker, then those for other threads.
     pub(super) rosters: Box<[Arc<Roster>]>,
+    /// The list of futures that threads block on. They end with their threads: shutting down
+    /// neither cancels them nor waits for them.
+    pub(super) driven: Arc<Roster>,
     /// The runtime's threads that have not ended.
     pub(super) threads: Arc<ThreadCount>,
     /// What the builder has chosen.
@@ -55,9 +58,10 @@ impl Instance {
             let blocking = BlockingPool::new(options.blocking, start);
             let shared;
             (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
-            let rosters = (0..options.workers + OUTSIDE_ROSTERS)
-                .map(|_| Arc::new(Roster::new(Box::new(Entrance(shared.clone())))));
-            Self { rosters: rosters.collect(), shared, threads: Arc::default(), options }
+            let roster = || Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
+            let rosters = (0..options.workers + OUTSIDE_ROSTERS).map(|_| roster()).collect();
+            let (driven, threads) = (roster(), Arc::default());
+            Self { rosters, driven, shared, threads, options }
         });
         for (index, queue) in queues.into_iter().enumerate() {
             if let Err(error) = instance.clone().start_worker(index, queue) {

@@ -100,11 +100,12 @@ impl Runtime {
     /// Runs a future on the calling thread, with the runtime around it, until it is ready. It need
     /// not be `Send` and may borrow.
     ///
-    /// The calling thread runs this future and nothing else, so that no task can keep it waiting.
+    /// The calling thread runs this future and nothing else, so that no task can keep it waiting. The
+    /// future is a task itself: it has a [`Task`](crate::Task), and can be cancelled.
     ///
     /// # Panics
     ///
-    /// If the future panics, and in a forked child process.
+    /// If the future panics or is cancelled, and in a forked child process.
     ///
     /// # Examples
     ///
@@ -114,6 +115,7 @@ impl Runtime {
     /// assert_eq!(runtime.block_on(async { text.len() }), 8);
     /// # Ok::<(), weftline::runtime::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle().block_on(future)
     }

@@ -5,6 +5,7 @@
 use super::Handle;
 use super::instance::{Instance, is_runtime_thread};
 use crate::task::{Admission, Id, Status, Task, Unhandled};
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -153,7 +154,7 @@ pub(super) fn shut_down(handle: Handle, grace: Grace) -> ShutdownReport {
     }
     if instance.owns_this_thread() {
         refuse_and_cancel(&instance);
-        let report = report(&instance);
+        let report = ShutdownReport { survivors: survivors(&instance) };
         in_background(instance, grace);
         return report;
     }
@@ -186,6 +187,7 @@ fn in_background(instance: Arc<Instance>, grace: Grace) {
     let name = String::from("weftline-shutdown");
     if thread::Builder::new().name(name).spawn(ending).is_err() {
         // No thread to wait on: the workers end as soon as they can.
+        report_survivors(&fallback, abort_the_rest(&fallback));
         stop(&fallback);
     }
 }
@@ -195,8 +197,10 @@ fn end(instance: &Instance, grace: Grace) -> ShutdownReport {
     let deadline = grace.deadline();
     refuse_and_cancel(instance);
     wait_for_tasks(instance, deadline);
+    let mut report = abort_the_rest(instance);
     stop(instance);
-    report(instance)
+    report.add(survivors(instance));
+    report
 }
 
 /// Takes no more tasks, and cancels those there are.
@@ -204,7 +208,9 @@ fn refuse_and_cancel(instance: &Instance) {
     let rosters = &instance.rosters;
     // First all of them: a task that is cancelled below may spawn into any roster.
     rosters.iter().for_each(|roster| roster.admit(Admission::Closing));
-    rosters.iter().flat_map(|roster| roster.tasks()).for_each(|task| task.cancel());
+    for task in rosters.iter().flat_map(|roster| roster.tasks()) {
+        task.cancel();
+    }
 }
 
 /// Waits until no task is left. Those born meanwhile were cancelled at birth, and are waited for
@@ -219,10 +225,18 @@ fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
     }
 }
 
-/// Ends the workers, and what only they kept going.
-fn stop(instance: &Instance) {
+/// The grace is over: nothing is polled any more. Reports those that have answered the request to
+/// end by something that takes longer.
+fn abort_the_rest(instance: &Instance) -> ShutdownReport {
     let rosters = &instance.rosters;
     rosters.iter().for_each(|roster| roster.admit(Admission::Closed));
+    let mut survivors = survivors(instance);
+    survivors.retain(|survivor| survivor.task.abort());
+    ShutdownReport { survivors }
+}
+
+/// Ends the workers, and what only they kept going.
+fn stop(instance: &Instance) {
     instance.shared.stop();
     // A thread that is still inside a task is left to itself: it ends after that, and runs what is
     // left then. Destructors of the tasks behind it may take as long, so they are not run here.
@@ -232,10 +246,18 @@ fn stop(instance: &Instance) {
     instance.shared.close();
 }
 
-fn report(instance: &Instance) -> ShutdownReport {
+/// The tasks that have not ended.
+fn survivors(instance: &Instance) -> Vec<Survivor> {
     let tasks = instance.rosters.iter().flat_map(|roster| roster.tasks());
-    let survivors = tasks.map(|task| Survivor { status: task.status(), task });
-    ShutdownReport { survivors: survivors.collect() }
+    tasks.map(|task| Survivor { status: task.status(), task }).collect()
+}
+
+impl ShutdownReport {
+    /// Adds those that are not in it.
+    fn add(&mut self, more: Vec<Survivor>) {
+        let known: HashSet<Id> = self.survivors.iter().map(Survivor::id).collect();
+        self.survivors.extend(more.into_iter().filter(|survivor| !known.contains(&survivor.id())));
+    }
 }
 
 /// Where nobody takes the report, it goes to the hook for what nobody read.

@@ -112,7 +112,9 @@ fn a_job_posted_while_the_workers_are_stopped_is_not_lost() {
             handle
         });
         roster.admit(Admission::Closing);
-        roster.tasks().iter().for_each(crate::task::Task::cancel);
+        for task in roster.tasks() {
+            task.cancel();
+        }
         roster.admit(Admission::Closed);
         shared.stop();
         shared.drain();

@@ -1,6 +1,7 @@
 //! Why a task has no value to give.
 
 use super::Id;
+use super::extra::CancelReason;
 use std::any::Any;
 use std::sync::{Mutex, PoisonError};
 use std::{fmt, io};
@@ -28,7 +29,7 @@ pub struct JoinError {
 }
 
 enum Repr {
-    Cancelled,
+    Cancelled(Option<Box<CancelReason>>),
     Panicked(Box<Panicked>),
 }
 
@@ -51,8 +52,8 @@ pub(crate) fn message_of(payload: &Payload) -> String {
 }
 
 impl JoinError {
-    pub(crate) fn cancelled(id: Id) -> Self {
-        Self { id, repr: Repr::Cancelled }
+    pub(crate) fn cancelled(id: Id, reason: Option<CancelReason>) -> Self {
+        Self { id, repr: Repr::Cancelled(reason.map(Box::new)) }
     }
 
     pub(crate) fn panicked(id: Id, payload: Payload) -> Self {
@@ -68,7 +69,7 @@ impl JoinError {
     /// Whether the task was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.repr, Repr::Cancelled)
+        matches!(self.repr, Repr::Cancelled(_))
     }
 
     /// Whether the task panicked.
@@ -83,11 +84,31 @@ impl JoinError {
         self.id
     }
 
+    /// Why the task was cancelled, where that was said; see
+    /// [`Task::cancel_with`](crate::Task::cancel_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let task = weftline::spawn(std::future::pending::<()>());
+    ///     task.cancel_with("no longer wanted");
+    ///     assert_eq!(task.await.unwrap_err().cancel_reason(), Some("no longer wanted"));
+    /// });
+    /// ```
+    #[must_use]
+    pub fn cancel_reason(&self) -> Option<&str> {
+        match &self.repr {
+            Repr::Cancelled(reason) => reason.as_deref().map(AsRef::as_ref),
+            Repr::Panicked(_) => None,
+        }
+    }
+
     /// The text of the panic, where it was raised with one; `None` for a cancelled task.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
         match &self.repr {
-            Repr::Cancelled => None,
+            Repr::Cancelled(_) => None,
             Repr::Panicked(panicked) => Some(&panicked.message),
         }
     }
@@ -112,7 +133,7 @@ impl JoinError {
             Repr::Panicked(panicked) => {
                 Ok(panicked.payload.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
-            Repr::Cancelled => Err(self),
+            Repr::Cancelled(_) => Err(self),
         }
     }
 }
@@ -120,7 +141,10 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repr {
-            Repr::Cancelled => write!(f, "task {} was cancelled", self.id),
+            Repr::Cancelled(None) => write!(f, "task {} was cancelled", self.id),
+            Repr::Cancelled(Some(reason)) => {
+                write!(f, "task {} was cancelled: {reason}", self.id)
+            }
             Repr::Panicked(panicked) => {
                 write!(f, "task {} panicked: {}", self.id, panicked.message)
             }
@@ -131,7 +155,10 @@ impl fmt::Display for JoinError {
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repr {
-            Repr::Cancelled => write!(f, "JoinError::Cancelled({})", self.id),
+            Repr::Cancelled(None) => write!(f, "JoinError::Cancelled({})", self.id),
+            Repr::Cancelled(Some(reason)) => {
+                write!(f, "JoinError::Cancelled({}, {reason:?})", self.id)
+            }
             Repr::Panicked(panicked) => {
                 write!(f, "JoinError::Panicked({}, {:?})", self.id, panicked.message)
             }

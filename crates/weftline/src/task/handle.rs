@@ -1,10 +1,12 @@
 //! The owned right to a task's output.
 
 use super::raw::RawTask;
+use super::region::{self, Delivery};
 use super::shared::SharedHandle;
-use super::{Id, JoinError, Task, drive, harness};
+use super::{Home, Id, JoinError, Task, drive, harness};
+use std::borrow::Cow;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
@@ -17,6 +19,10 @@ use std::time::{Duration, Instant};
 /// Dropping it detaches the task, which runs on; a panic that nobody can then read is
 /// [reported](crate::runtime::Builder::on_unhandled). See [`cancel_on_drop`](Self::cancel_on_drop)
 /// for the other way.
+///
+/// A task that is asked to end while it awaits a handle passes that on: the task that it waits for is
+/// asked to end first, and the request comes back when that has ended, as in asyncio. So does a
+/// limit that is over. [`shield`](crate::shield) keeps requests from the awaited task.
 ///
 /// # Cancel safety
 ///
@@ -44,7 +50,17 @@ pub struct JoinHandle<T> {
     taken: bool,
     /// Whether dropping the handle cancels the task.
     cancel_on_drop: bool,
+    /// A request that reached whoever awaits, and was passed on to the task.
+    passed_on: Option<Box<PassedOn<T>>>,
     output: PhantomData<T>,
+}
+
+/// A request to end that was passed on to the awaited task.
+struct PassedOn<T> {
+    /// The request.
+    delivery: Delivery,
+    /// What the task then ended by.
+    output: Option<Result<T, JoinError>>,
 }
 
 #[expect(unsafe_code, reason = "a shared handle gives no access to the output")]
@@ -65,7 +81,7 @@ impl<T> JoinHandle<T> {
     /// The task is new, its output is a `T`, and no other handle is made for it.
     #[expect(unsafe_code, reason = "takes over a reference")]
     pub(super) unsafe fn new(task: RawTask) -> Self {
-        Self { task, taken: false, cancel_on_drop: false, output: PhantomData }
+        Self { task, taken: false, cancel_on_drop: false, passed_on: None, output: PhantomData }
     }
 
     /// A reference to the task.
@@ -103,7 +119,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Asks the task to end; see [`Task::cancel`]. Awaiting the handle afterwards waits until the
-    /// task is really gone.
+    /// task is really gone. False: it had ended.
     ///
     /// # Examples
     ///
@@ -115,9 +131,26 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     #[expect(unsafe_code, reason = "acts on the task")]
-    pub fn cancel(&self) {
+    pub fn cancel(&self) -> bool {
         // SAFETY: the handle holds a reference.
-        unsafe { harness::cancel(self.task) }
+        unsafe { harness::cancel(self.task, None) }
+    }
+
+    /// As [`cancel`](Self::cancel), and says why; see [`Task::cancel_with`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let handle = weftline::spawn(std::future::pending::<()>());
+    ///     handle.cancel_with("too late");
+    ///     assert_eq!(handle.await.unwrap_err().cancel_reason(), Some("too late"));
+    /// });
+    /// ```
+    #[expect(unsafe_code, reason = "acts on the task")]
+    pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) -> bool {
+        // SAFETY: the handle holds a reference.
+        unsafe { harness::cancel(self.task, Some(reason.into())) }
     }
 
     /// Makes dropping the handle cancel the task instead of detaching it.
@@ -158,8 +191,9 @@ impl<T> JoinHandle<T> {
     /// assert_eq!(handle.wait()?, "done");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn wait(self) -> Result<T, JoinError> {
-        drive(pin!(self), None).expect("without a deadline the wait ends with the task")
+    pub fn wait(mut self) -> Result<T, JoinError> {
+        drive(pin!(poll_fn(|cx| self.poll_output(cx))), None)
+            .expect("without a deadline the wait ends with the task")
     }
 
     /// As [`wait`](Self::wait), for at most `limit`. `None`: the task has not ended; the handle
@@ -183,7 +217,7 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn wait_timeout(&mut self, limit: Duration) -> Option<Result<T, JoinError>> {
         // A deadline beyond what the clock can say is none.
-        drive(pin!(self), Instant::now().checked_add(limit))
+        drive(pin!(poll_fn(|cx| self.poll_output(cx))), Instant::now().checked_add(limit))
     }
 
     /// Makes a handle that can be cloned and awaited by many; each gets a clone of the value.
@@ -205,11 +239,10 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T> Future for JoinHandle<T> {
-    type Output = Result<T, JoinError>;
-
+impl<T> JoinHandle<T> {
+    /// Polls for the output, and leaves the task alone if a request to end is delivered here.
     #[expect(unsafe_code, reason = "takes the output")]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         assert!(!self.taken, "a `JoinHandle` was polled after it gave its output");
         // SAFETY: this is the join handle.
         if !unsafe { harness::poll_join(self.task, cx.waker()) } {
@@ -219,9 +252,76 @@ impl<T> Future for JoinHandle<T> {
             header.roster.generation().assert_same_process();
             return Poll::Pending;
         }
+        Poll::Ready(self.take_finished())
+    }
+
+    /// The output of a task that has ended, as was seen by an acquiring look.
+    #[expect(unsafe_code, reason = "takes the output")]
+    pub(super) fn take_finished(&mut self) -> Result<T, JoinError> {
+        assert!(self.is_finished() && !self.taken, "the output is there, and is taken once");
         self.taken = true;
         // SAFETY: complete, not taken before, and `new` promised the type.
-        Poll::Ready(unsafe { harness::take_output(self.task) })
+        unsafe { harness::take_output(self.task) }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(output) = self.passed_on.as_mut().and_then(|passed| passed.output.take()) {
+            // The request was taken back before it could be delivered again.
+            self.passed_on = None;
+            return Poll::Ready(output);
+        }
+        match self.poll_output(cx) {
+            Poll::Ready(output) if self.passed_on.is_none() => return Poll::Ready(output),
+            Poll::Ready(output) => return self.return_request(output, cx),
+            Poll::Pending => {}
+        }
+        if let Some(delivery) = region::deliver_here() {
+            self.pass_on(delivery);
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Passes a request on to the task: whoever awaits gets it back when the task has ended. A
+    /// blocking job that has begun cannot answer: there it goes on at once.
+    #[cold]
+    #[expect(unsafe_code, reason = "reads the header")]
+    fn pass_on(&mut self, delivery: Delivery) {
+        match delivery.reason.clone() {
+            Some(reason) => self.cancel_with(reason),
+            None => self.cancel(),
+        };
+        // SAFETY: the handle holds a reference.
+        if unsafe { self.task.header() }.home == Home::BLOCKING {
+            region::renew(&delivery);
+        } else {
+            self.passed_on = Some(Box::new(PassedOn { delivery, output: None }));
+        }
+    }
+
+    /// The task has answered a request that was passed on to it: with a value, which is kept while
+    /// the request comes next; or by ending, and then the request goes on from here.
+    #[cold]
+    fn return_request(
+        &mut self,
+        output: Result<T, JoinError>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, JoinError>> {
+        let passed = self.passed_on.as_mut().expect("a request was passed on");
+        region::renew(&passed.delivery);
+        if output.as_ref().is_err_and(JoinError::is_cancelled) {
+            passed.output = Some(output);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.passed_on = None;
+        Poll::Ready(output)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is done with a task: the state word decides (`state.rs`), this file acts.
 
 use super::current::CurrentTask;
+use super::extra::CancelReason;
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Polled, RawTask, Unread};
 use super::roster::Reason;
-use super::state::{Complete, DropHandle, FinishPoll, StartPoll};
-use super::{JoinError, budget, waker};
+use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
+use super::{Home, JoinError, budget, driven, waker};
 use crate::job::JobHeader;
 use crate::platform::atomic::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,16 +21,26 @@ use std::task::{Context, Waker};
 pub(crate) unsafe fn run(job: NonNull<JobHeader>) {
     // SAFETY: passed on.
     let task = unsafe { RawTask::from_job(job) };
-    // SAFETY: the job owns the task, so it is alive (rule 6) until `finish` or `complete` below.
+    // SAFETY: passed on.
+    unsafe { run_here(task) };
+}
+
+/// As [`run`], without a job.
+///
+/// # Safety
+///
+/// The caller owns the task, may run it on this thread, and gives it up.
+#[inline]
+pub(crate) unsafe fn run_here(task: RawTask) {
+    // SAFETY: an owned task is alive (rule 6) until `finish` or `complete` below.
     let header = unsafe { task.header() };
     match header.state.start_poll() {
         // SAFETY: owned, not complete.
-        StartPoll::NeverStarted => unsafe { end(task) },
-        // The grace is over, and any thread may be here: nothing is polled any more.
-        // SAFETY: owned, not complete.
-        StartPoll::PollCancelled if header.roster.is_closed() => unsafe { end(task) },
-        // SAFETY: owned, not complete.
-        StartPoll::Poll | StartPoll::PollCancelled => unsafe { poll(task, Reason::Again) },
+        StartPoll::NeverStarted | StartPoll::Abort => unsafe { end(task) },
+        // SAFETY: owned, not complete, and a poll has begun.
+        StartPoll::Poll => unsafe { poll(task, false, Reason::Again) },
+        // SAFETY: as above.
+        StartPoll::PollCancelled => unsafe { poll(task, true, Reason::Again) },
     }
 }
 
@@ -61,21 +72,25 @@ pub(crate) unsafe fn run_eagerly(task: RawTask) {
     let header = unsafe { task.header() };
     match header.state.start_poll() {
         // SAFETY: owned, never polled, given up.
-        StartPoll::NeverStarted => unsafe { refuse(task) },
-        // SAFETY: owned, not complete.
-        StartPoll::Poll | StartPoll::PollCancelled => unsafe { poll(task, Reason::AgainLater) },
+        StartPoll::NeverStarted | StartPoll::Abort => unsafe { refuse(task) },
+        // SAFETY: owned, not complete, and a poll has begun. (No request can be there already: one
+        // that is there before the first poll is `NeverStarted`.)
+        StartPoll::Poll | StartPoll::PollCancelled => unsafe {
+            poll(task, false, Reason::AgainLater);
+        },
     }
 }
 
 /// # Safety
 ///
-/// The caller owns the task, has begun a poll, and gives the task up.
+/// The caller owns the task, has begun a poll, and gives the task up. `deliver`: a request to
+/// cancel waits for the next suspension.
 #[inline]
-unsafe fn poll(task: RawTask, again: Reason) {
+unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
-    let polled = {
-        let _current = CurrentTask::enter(task);
+    let (polled, suspension) = {
+        let current = CurrentTask::enter(task, deliver);
         let _slice = budget::Slice::begin();
         header.roster.before_poll(task);
         // SAFETY: the runtime's reference outlives the poll.
@@ -83,17 +98,17 @@ unsafe fn poll(task: RawTask, again: Reason) {
         // SAFETY: owned, not complete.
         let polled = unsafe { task.poll(&mut Context::from_waker(&waker)) };
         header.roster.after_poll(task);
-        polled
+        (polled, current.suspension())
     };
     match polled {
         // SAFETY: still owned.
-        Polled::Pending => unsafe { finish(task, again) },
+        Polled::Pending => unsafe { finish(task, suspension, again) },
         // SAFETY: still owned, and the output is stored.
-        Polled::Ready => unsafe { complete(task) },
+        Polled::Ready => unsafe { complete(task, false) },
         Polled::ReadyButDropPanicked(payload) => {
             report(task, UnhandledKind::DropPanicked, payload);
             // SAFETY: as above.
-            unsafe { complete(task) };
+            unsafe { complete(task, false) };
         }
     }
 }
@@ -102,10 +117,10 @@ unsafe fn poll(task: RawTask, again: Reason) {
 ///
 /// The caller owns the task, whose poll was pending, and gives the task up.
 #[inline]
-unsafe fn finish(task: RawTask, again: Reason) {
+unsafe fn finish(task: RawTask, suspension: Suspension, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
-    match header.state.finish_poll() {
+    match header.state.finish_poll(suspension) {
         // From here on the task may be gone.
         FinishPoll::Idle => {}
         FinishPoll::Again => {
@@ -114,8 +129,7 @@ unsafe fn finish(task: RawTask, again: Reason) {
             // rosters, or the spawner of an eager task, which keeps the task. (Whoever drains a
             // stopped scheduler runs cancelled tasks, which never come here.)
             // SAFETY: still owned.
-            let job = unsafe { task.job() };
-            header.roster.schedule(job, header.home, again);
+            unsafe { queue(task, again) };
         }
         FinishPoll::Cancelled => {
             // SAFETY: still owned, not complete.
@@ -130,28 +144,30 @@ unsafe fn finish(task: RawTask, again: Reason) {
 ///
 /// The caller owns the task, which is not complete, and gives it up.
 unsafe fn end(task: RawTask) {
-    {
-        let _current = CurrentTask::enter(task);
+    // SAFETY: an owned task is alive (rule 6).
+    let reason = unsafe { task.header() }.cancel_reason();
+    let cancelled = {
+        let _current = CurrentTask::enter(task, false);
         // SAFETY: owned, not complete.
-        unsafe { task.cancel() };
-    }
+        unsafe { task.cancel(reason) }
+    };
     // SAFETY: as above; the stage is finished.
-    unsafe { complete(task) };
+    unsafe { complete(task, cancelled) };
 }
 
-/// Ends a task whose stage is finished.
+/// Ends a task whose stage is finished: with a cancellation, if `cancelled`.
 ///
 /// # Safety
 ///
 /// The caller owns the task, and gives it up together with the runtime's reference.
-unsafe fn complete(task: RawTask) {
+unsafe fn complete(task: RawTask, cancelled: bool) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
     header.roster.task_ended(task);
     // Before the joiner can know: a task that was joined is in no list.
     // Relaxed: written before the first job existed, whose way through a queue orders it.
     header.roster.remove(header.slot.load(Ordering::Relaxed));
-    match header.state.complete() {
+    match header.state.complete(cancelled) {
         // From here on the task may be gone.
         Complete::Released => {}
         Complete::WakeJoiner => {
@@ -205,24 +221,64 @@ pub(crate) unsafe fn wake(task: RawTask) {
     let header = unsafe { task.header() };
     if header.state.wake() {
         // SAFETY: `wake` made the caller the owner.
-        let job = unsafe { task.job() };
-        header.roster.schedule(job, header.home, Reason::Woken);
+        unsafe { queue(task, Reason::Woken) };
     }
 }
 
-/// Asks a task to end.
+/// Queues a task: for the workers, or for the thread that drives it.
+///
+/// # Safety
+///
+/// The caller owns the task, and gives it up.
+#[inline]
+unsafe fn queue(task: RawTask, reason: Reason) {
+    // SAFETY: an owned task is alive (rule 6).
+    let header = unsafe { task.header() };
+    if header.home == Home::CALLER {
+        return driven::run_soon(header);
+    }
+    // SAFETY: passed on.
+    let job = unsafe { task.job() };
+    header.roster.schedule(job, header.home, reason);
+}
+
+/// Asks a task to end. False: it has ended.
 ///
 /// # Safety
 ///
 /// The caller holds a reference.
-pub(crate) unsafe fn cancel(task: RawTask) {
+pub(crate) unsafe fn cancel(task: RawTask, reason: Option<CancelReason>) -> bool {
     // SAFETY: passed on.
     let header = unsafe { task.header() };
-    if header.state.cancel() {
-        // SAFETY: `cancel` made the caller the owner.
-        let job = unsafe { task.job() };
-        header.roster.schedule(job, header.home, Reason::Woken);
+    if header.state.load().is_complete() {
+        return false;
     }
+    let cancel = header.extra.get_or_make().cancel(&header.state, reason);
+    // SAFETY: passed on.
+    unsafe { queue_cancelled(task, cancel) }
+}
+
+/// Ends a task before its next poll, whatever it does in answer to requests. False: it has ended.
+///
+/// # Safety
+///
+/// The caller holds a reference.
+pub(crate) unsafe fn abort(task: RawTask) -> bool {
+    // SAFETY: passed on.
+    let cancel = unsafe { task.header() }.state.abort();
+    // SAFETY: passed on.
+    unsafe { queue_cancelled(task, cancel) }
+}
+
+/// # Safety
+///
+/// The caller holds a reference, and `cancel` is what its request came to.
+unsafe fn queue_cancelled(task: RawTask, cancel: Cancel) -> bool {
+    if cancel == Cancel::Queue {
+        // SAFETY: the request made the caller the owner.
+        unsafe { queue(task, Reason::Woken) };
+    }
+    cancel != Cancel::TooLate
 }
 
 /// Ends a task that no queue will take any more.

@@ -10,7 +10,10 @@
 pub mod budget;
 #[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
 mod current;
+#[expect(unsafe_code, reason = "the future of a `block_on` is a task on its caller's thread")]
+mod driven;
 mod error;
+mod extra;
 mod handle;
 #[expect(unsafe_code, reason = "acts on tasks as the state word allows")]
 mod harness;
@@ -19,6 +22,7 @@ mod hooks;
 mod id;
 #[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
 mod raw;
+pub(crate) mod region;
 #[expect(unsafe_code, reason = "lists tasks without holding references to them")]
 mod roster;
 mod shared;
@@ -41,12 +45,15 @@ pub use shared::SharedHandle;
 pub use spawn::{Builder, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
+pub(crate) use driven::block_on;
 pub(crate) use hooks::Hooks;
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
 pub(crate) use wait::{drive, is_blocking};
 
+use extra::{CancelReason, Extra};
 use raw::{Header, RawTask};
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
@@ -60,14 +67,17 @@ impl Home {
     /// A thread that may block.
     pub(crate) const BLOCKING: Self = Self(1);
 
+    /// The thread that drives it.
+    pub(crate) const CALLER: Self = Self(2);
+
     /// The worker of that index alone.
     pub(crate) fn worker(index: usize) -> Self {
-        Self(u32::try_from(index).expect("there are fewer than 2^32 workers") + 2)
+        Self(u32::try_from(index).expect("there are fewer than 2^32 workers") + 3)
     }
 
     /// The one worker that may run it, if it is one.
     pub(crate) fn pinned_to(self) -> Option<usize> {
-        self.0.checked_sub(2).map(|index| index as usize)
+        self.0.checked_sub(3).map(|index| index as usize)
     }
 }
 
@@ -174,30 +184,110 @@ impl Task {
         self.header().state.load().is_complete()
     }
 
-    /// Whether the task was asked to end.
+    /// Whether the task has ended by being cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.header().state.load().is_cancelled()
     }
 
-    /// Asks the task to end. It ends at its next suspension: its future is dropped there, and its
+    /// Asks the task to end: a request, delivered once, when the task is next suspended.
+    ///
+    /// It goes to the innermost part of the task that [catches](crate::catch_cancel) it, which may
+    /// clean up, awaiting what it likes. Where nothing does, the task's future is dropped, and its
     /// joiner gets an error that [is a cancellation](JoinError::is_cancelled). A task that has not
-    /// begun never begins; one that returns its value without suspending again has returned. No
-    /// effect on a task that has ended.
+    /// begun never begins; one that returns its value without suspending again has returned.
+    ///
+    /// Requests are [counted](Self::cancelling). False: the task had ended, and nothing was done.
     ///
     /// # Examples
     ///
     /// ```
     /// weftline::run(async {
     ///     let handle = weftline::spawn(std::future::pending::<()>());
-    ///     handle.task().cancel();
+    ///     assert!(handle.task().cancel());
     ///     assert!(handle.await.unwrap_err().is_cancelled());
     /// });
     /// ```
     #[expect(unsafe_code, reason = "acts on the task")]
-    pub fn cancel(&self) {
+    pub fn cancel(&self) -> bool {
         // SAFETY: a `Task` holds a reference.
-        unsafe { harness::cancel(self.0) }
+        unsafe { harness::cancel(self.0, None) }
+    }
+
+    /// As [`cancel`](Self::cancel), and says why: the reason is in the task's
+    /// [`JoinError`](JoinError::cancel_reason), and in what a region catches.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let handle = weftline::spawn(std::future::pending::<()>());
+    ///     handle.task().cancel_with(format!("{} is enough", 7));
+    ///     assert_eq!(handle.await.unwrap_err().cancel_reason(), Some("7 is enough"));
+    /// });
+    /// ```
+    #[expect(unsafe_code, reason = "acts on the task")]
+    pub fn cancel_with(&self, reason: impl Into<Cow<'static, str>>) -> bool {
+        // SAFETY: a `Task` holds a reference.
+        unsafe { harness::cancel(self.0, Some(reason.into())) }
+    }
+
+    /// How many requests to end were made and not [taken back](Self::uncancel), delivered ones
+    /// included. It stays as it is when the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::run(async {
+    ///     let task = weftline::spawn(std::future::pending::<()>()).task();
+    ///     assert_eq!(task.cancelling(), 0);
+    ///     task.cancel();
+    ///     assert_eq!(task.cancelling(), 1);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn cancelling(&self) -> u32 {
+        self.header().extra.get().map_or(0, Extra::cancelling)
+    }
+
+    /// Takes one request to end back, and says how many are left. With the last one, a request that
+    /// was not delivered yet is delivered no more. No effect on a task that has ended.
+    ///
+    /// Code that caught a request and does not hand it on calls this, so that those around it do
+    /// not take the task for one that is ending.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use weftline::{catch_cancel, task};
+    ///
+    /// weftline::run(async {
+    ///     let stubborn = weftline::spawn(async {
+    ///         let cancelled = catch_cancel(pending::<()>()).await;
+    ///         assert!(cancelled.is_err());
+    ///         assert_eq!(task::current().unwrap().uncancel(), 0);
+    ///         weftline::yield_now().await;
+    ///         "still here"
+    ///     });
+    ///     weftline::yield_now().await;
+    ///     # while stubborn.task().status() != task::Status::Waiting { weftline::yield_now().await }
+    ///     stubborn.cancel();
+    ///     assert_eq!(stubborn.await.unwrap(), "still here");
+    /// });
+    /// ```
+    pub fn uncancel(&self) -> u32 {
+        let header = self.header();
+        header.extra.get().map_or(0, |extra| extra.uncancel(&header.state))
+    }
+
+    /// Ends the task before its next poll, whatever it does in answer to requests. True: it has
+    /// had a request delivered to it, and goes on all the same.
+    #[expect(unsafe_code, reason = "acts on the task")]
+    pub(crate) fn abort(&self) -> bool {
+        let goes_on = !self.header().state.load().is_cancel_pending();
+        // SAFETY: a `Task` holds a reference.
+        goes_on & unsafe { harness::abort(self.0) }
     }
 }
 
@@ -239,6 +329,11 @@ impl Eq for Task {}
 impl Header {
     /// The name given by the spawner.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.extra.as_ref()?.name.as_deref()
+        self.extra.get()?.name.as_deref()
+    }
+
+    /// What the latest request to end said.
+    pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
+        self.extra.get()?.reason()
     }
 }

@@ -15,6 +15,7 @@
 //!    lasts until completion, so a queued job needs none of its own.
 
 use super::error::Payload;
+use super::extra::{CancelReason, ExtraPlace};
 use super::roster::Roster;
 use super::state::State;
 use super::{Home, Id, JoinError};
@@ -45,18 +46,11 @@ pub(crate) struct Header {
     /// Where it was spawned.
     pub(crate) spawned_at: &'static Location<'static>,
     /// What few tasks have.
-    pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) extra: ExtraPlace,
     /// Its place in the roster; written when it is listed.
     pub(crate) slot: AtomicU32,
     /// Who may run it.
     pub(crate) home: Home,
-}
-
-/// What few tasks have.
-#[derive(Debug, Default)]
-pub(crate) struct Extra {
-    /// The name given by its spawner.
-    pub(crate) name: Option<Box<str>>,
 }
 
 /// The functions that know the future's type.
@@ -66,8 +60,9 @@ pub(crate) struct Vtable {
     job: JobVtable,
     /// Polls the future. The caller owns the task (rule 1).
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> Polled,
-    /// Drops the future and stores a cancellation. The caller owns the task (rule 1).
-    cancel: unsafe fn(NonNull<Header>),
+    /// Drops the future and stores a cancellation; false: a panic, since dropping it panicked. The
+    /// caller owns the task (rule 1).
+    cancel: unsafe fn(NonNull<Header>, Option<CancelReason>) -> bool,
     /// Moves the output out. The caller has the stage (rule 2), and passes a place for a
     /// `Result<T, JoinError>` of the task's own `T`.
     take_output: unsafe fn(NonNull<Header>, NonNull<()>),
@@ -208,16 +203,16 @@ impl RawTask {
         unsafe { poll(self.0, cx) }
     }
 
-    /// Drops the future and stores a cancellation.
+    /// Drops the future and stores a cancellation; false: a panic, since dropping it panicked.
     ///
     /// # Safety
     ///
     /// The caller owns the task (rule 1), and it is not complete.
-    pub(crate) unsafe fn cancel(self) {
+    pub(crate) unsafe fn cancel(self, reason: Option<CancelReason>) -> bool {
         // SAFETY: an owned task is alive (rule 6).
         let cancel = unsafe { self.header() }.vtable.cancel;
         // SAFETY: passed on.
-        unsafe { cancel(self.0) }
+        unsafe { cancel(self.0, reason) }
     }
 
     /// Moves the output out.
@@ -363,18 +358,20 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> Polled
     unsafe { with_stage::<F, _>(task, poll_future) }
 }
 
-unsafe fn cancel<F: Future>(task: NonNull<Header>) {
+unsafe fn cancel<F: Future>(task: NonNull<Header>, reason: Option<CancelReason>) -> bool {
     // SAFETY: the header is alive, and never written (rule 5).
     let id = unsafe { task.as_ref() }.id;
     let drop_future = |stage: *mut Stage<F>| {
         // SAFETY: the caller owns the task (rule 1).
         let dropped = unsafe { replace(stage, Stage::Consumed) };
         let error = match dropped {
-            Ok(()) => JoinError::cancelled(id),
+            Ok(()) => JoinError::cancelled(id, reason),
             Err(payload) => JoinError::panicked(id, payload),
         };
+        let cancelled = error.is_cancelled();
         // SAFETY: as above; `Consumed` needs no drop.
         unsafe { std::ptr::write(stage, Stage::Finished(Err(error))) };
+        cancelled
     };
     // SAFETY: the vtable's contract.
     unsafe { with_stage::<F, _>(task, drop_future) }

@@ -8,7 +8,7 @@ use super::hooks::{Hooks, Unhandled};
 use super::raw::RawTask;
 use super::{Home, Task};
 use crate::job::Job;
-use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::atomic::Ordering;
 use crate::platform::fork::Generation;
 use crate::platform::{Condvar, Mutex, TIME_PASSES};
 use crossbeam_utils::CachePadded;
@@ -63,8 +63,6 @@ pub(crate) struct Roster {
     lists: [CachePadded<List>; LISTS],
     /// The scheduler.
     schedule: Box<dyn Schedule>,
-    /// Nothing is polled any more; changes with the admission.
-    closed: AtomicBool,
     /// The process whose threads run the tasks.
     generation: Generation,
 }
@@ -108,7 +106,6 @@ impl Roster {
         Self {
             lists: std::array::from_fn(|_| CachePadded::new(List::new())),
             schedule,
-            closed: AtomicBool::new(false),
             generation: Generation::watch(),
         }
     }
@@ -158,14 +155,6 @@ impl Roster {
         for list in &self.lists {
             list.entries.lock().admission = admission;
         }
-        // Relaxed: whoever acts on the end has learnt of it from the scheduler's own flag.
-        self.closed.store(admission == Admission::Closed, Ordering::Relaxed);
-    }
-
-    /// Whether the runtime has ended, its grace included.
-    pub(crate) fn is_closed(&self) -> bool {
-        // Relaxed: see `admit`.
-        self.closed.load(Ordering::Relaxed)
     }
 
     /// How many tasks are listed.

@@ -1,7 +1,8 @@
 //! From a future to a queued task.
 
-use super::raw::{Extra, Header, RawTask};
-use super::state::State;
+use super::extra::{Extra, ExtraPlace};
+use super::raw::{Header, RawTask};
+use super::state::{Cancel, State};
 use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
@@ -350,7 +351,7 @@ impl Builder {
             id: Id::next(),
             parent: current::current_id(),
             spawned_at,
-            extra: self.extra,
+            extra: ExtraPlace::new(self.extra),
             slot: AtomicU32::new(0),
             home,
         });
@@ -377,8 +378,8 @@ unsafe fn enlist(task: RawTask, eager: bool) {
     match admission {
         Admission::Open => {}
         Admission::Closing => {
-            let queue = header.state.cancel();
-            debug_assert!(!queue, "the spawner owns a new task");
+            let cancel = header.state.cancel();
+            debug_assert_eq!(cancel, Cancel::Noted, "the spawner owns a new task");
         }
         // SAFETY: owned, never polled, given up.
         Admission::Closed => return unsafe { harness::refuse(task) },

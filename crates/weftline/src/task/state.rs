@@ -3,8 +3,8 @@
 //! No other file touches the word. `docs/task.md` draws the states and numbers the arrows.
 //!
 //! ```text
-//!  63 ... 8     | 6       | 5          | 4             | 3         | 2        | 1        | 0
-//!  references   | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCELLED | COMPLETE | NOTIFIED | OWNED
+//!  63 ... 9   | 8         | 7     | 6       | 5          | 4             | 3      | 2        | 1        | 0
+//!  references | CANCELLED | ABORT | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCEL | COMPLETE | NOTIFIED | OWNED
 //! ```
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
@@ -16,16 +16,20 @@ const OWNED: usize = 1 << 0;
 const NOTIFIED: usize = 1 << 1;
 /// The output is stored, or was dropped because nobody can ask for it.
 const COMPLETE: usize = 1 << 2;
-/// A cancellation was asked for.
-const CANCELLED: usize = 1 << 3;
+/// A request to cancel waits for its delivery.
+const CANCEL: usize = 1 << 3;
 /// The `JoinHandle` exists.
 const JOIN_INTEREST: usize = 1 << 4;
 /// The join waker's field holds a waker, and belongs to whoever completes the task.
 const JOIN_WAKER: usize = 1 << 5;
 /// The future was polled at least once.
 const STARTED: usize = 1 << 6;
+/// The runtime's grace is over: the future is not polled again, whatever it still wants to do.
+const ABORT: usize = 1 << 7;
+/// The task ended by a cancellation; set together with `COMPLETE`.
+const CANCELLED: usize = 1 << 8;
 /// One reference; the count fills the rest of the word.
-const REFERENCE: usize = 1 << 8;
+const REFERENCE: usize = 1 << 9;
 /// A count that can only be reached by forgetting references in a loop.
 const MAX_REFERENCES: usize = isize::MAX as usize;
 
@@ -39,10 +43,23 @@ pub(crate) struct State(AtomicUsize);
 pub(crate) enum StartPoll {
     /// Poll the future.
     Poll,
-    /// Poll the future; a cancellation waits for its next suspension.
+    /// Poll the future; a request to cancel waits for its next suspension.
     PollCancelled,
     /// The task was cancelled before its first poll: drop the future unpolled.
     NeverStarted,
+    /// The grace is over: drop the future as it is.
+    Abort,
+}
+
+/// Where a poll has left a request to cancel, as far as the task's own regions are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspension {
+    /// No region inside can take it: it is the task that it ends.
+    Open,
+    /// A region inside may take it, but was polled before it knew of the request: poll once more.
+    Unasked,
+    /// What is suspended must not be interrupted: the request goes on waiting.
+    Held,
 }
 
 /// What follows a poll that returned `Pending`.
@@ -55,6 +72,18 @@ pub(crate) enum FinishPoll {
     Again,
     /// A cancellation is to be delivered: the caller still owns it and drops the future.
     Cancelled,
+}
+
+/// What a request to cancel came to.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// The caller owns the task now and must queue it.
+    Queue,
+    /// Whoever owns the task will see it.
+    Noted,
+    /// The task had ended.
+    TooLate,
 }
 
 /// What [`State::complete`] leaves to its caller.
@@ -90,8 +119,14 @@ impl Snapshot {
         self.0 & COMPLETE != 0
     }
 
+    /// Whether it ended by a cancellation.
     pub(crate) fn is_cancelled(self) -> bool {
         self.0 & CANCELLED != 0
+    }
+
+    /// Whether a request to cancel waits for its delivery.
+    pub(crate) fn is_cancel_pending(self) -> bool {
+        self.0 & (CANCEL | COMPLETE) == CANCEL
     }
 
     pub(crate) fn is_owned(self) -> bool {
@@ -125,11 +160,38 @@ impl State {
         self.0.fetch_or(NOTIFIED | OWNED, Ordering::AcqRel) & OWNED == 0
     }
 
-    /// A request to cancel. True: the caller owns the task now and must queue it.
-    pub(crate) fn cancel(&self) -> bool {
+    /// A request to cancel, to be delivered at the next suspension.
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.request(CANCEL)
+    }
+
+    /// The grace is over: the task ends before its next poll.
+    pub(crate) fn abort(&self) -> Cancel {
+        self.request(ABORT)
+    }
+
+    fn request(&self, request: usize) -> Cancel {
         // Orderings as in `wake`, which this is with one more bit.
-        let before = self.0.fetch_or(CANCELLED | NOTIFIED | OWNED, Ordering::AcqRel);
-        before & OWNED == 0
+        let before = self.0.fetch_or(request | NOTIFIED | OWNED, Ordering::AcqRel);
+        match before & (OWNED | COMPLETE) {
+            0 => Cancel::Queue,
+            OWNED => Cancel::Noted,
+            _ => Cancel::TooLate,
+        }
+    }
+
+    /// Takes the request to cancel that waits for delivery: a region delivers it, or whoever made
+    /// it takes it back. False: there is none. Of several that try, one gets it.
+    pub(crate) fn take_cancel(&self) -> bool {
+        // AcqRel: pairs with the Release in `request`, so that what was written before it (the
+        // reason) is seen; the rest keeps the word's release sequence whole.
+        self.0.fetch_and(!CANCEL, Ordering::AcqRel) & CANCEL != 0
+    }
+
+    /// The owner, inside of a poll, hands a request that was delivered to it on to the next region.
+    pub(crate) fn renew_cancel(&self) {
+        // Relaxed: seen by the same poll.
+        self.0.fetch_or(CANCEL, Ordering::Relaxed);
     }
 
     /// The owner begins a poll: from here on a wake-up counts for the next one.
@@ -138,14 +200,19 @@ impl State {
         let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
         loop {
             debug_assert!(seen & OWNED != 0 && seen & COMPLETE == 0);
-            if seen & (CANCELLED | STARTED) == CANCELLED {
-                return StartPoll::NeverStarted;
+            if seen & (CANCEL | ABORT) != 0 {
+                if seen & STARTED == 0 {
+                    return StartPoll::NeverStarted;
+                }
+                if seen & ABORT != 0 {
+                    return StartPoll::Abort;
+                }
             }
             let next = (seen & !NOTIFIED) | STARTED;
             // Acquire: pairs with the Release in `wake`. AcqRel keeps the word's release
             // sequence whole for the joiner's side as well.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if seen & CANCELLED != 0 => return StartPoll::PollCancelled,
+                Ok(_) if seen & CANCEL != 0 => return StartPoll::PollCancelled,
                 Ok(_) => return StartPoll::Poll,
                 Err(now) => seen = now,
             }
@@ -154,33 +221,31 @@ impl State {
 
     /// The owner's poll returned `Pending`.
     #[inline]
-    pub(crate) fn finish_poll(&self) -> FinishPoll {
+    pub(crate) fn finish_poll(&self, suspension: Suspension) -> FinishPoll {
         // Relaxed: a bit that is seen here was set by a read-modify-write whose writes the next
         // `start_poll` acquires; one that is missed makes the exchange below fail.
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
-            if seen & CANCELLED != 0 {
-                return FinishPoll::Cancelled;
-            }
-            if seen & NOTIFIED != 0 {
-                return FinishPoll::Again;
-            }
-            // Release: pairs with the Acquire in `wake`: the next owner sees the future.
-            match self.0.compare_exchange_weak(
-                seen,
-                seen & !OWNED,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return FinishPoll::Idle,
+            let (next, result) = match (seen & CANCEL != 0, suspension) {
+                (true, Suspension::Open) => (seen & !CANCEL, FinishPoll::Cancelled),
+                (true, Suspension::Unasked) => return FinishPoll::Again,
+                (true, Suspension::Held) | (false, _) if seen & NOTIFIED == 0 => {
+                    (seen & !OWNED, FinishPoll::Idle)
+                }
+                _ => return FinishPoll::Again,
+            };
+            // Release: pairs with the Acquire in `wake`: the next owner sees the future. Acquire:
+            // pairs with the Release in `request`: the reason is seen.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return result,
                 Err(now) => seen = now,
             }
         }
     }
 
-    /// The owner has stored the output. Where a join handle is there and not waiting, this gives
-    /// the runtime's reference back in the same step.
-    pub(crate) fn complete(&self) -> Complete {
+    /// The owner has stored the output, which is a cancellation if `cancelled`. Where a join handle
+    /// is there and not waiting, this gives the runtime's reference back in the same step.
+    pub(crate) fn complete(&self, cancelled: bool) -> Complete {
         let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
         loop {
             debug_assert!(seen & OWNED != 0 && seen & COMPLETE == 0);
@@ -191,7 +256,7 @@ impl State {
             } else {
                 (seen - REFERENCE, Complete::Released)
             };
-            next |= COMPLETE;
+            next |= if cancelled { COMPLETE | CANCELLED } else { COMPLETE };
             // Release: pairs with the Acquire in `load` and in the join handle's transitions, so
             // that the output is seen. Acquire: pairs with the Release in `set_join_waker`.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {

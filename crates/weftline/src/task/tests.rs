@@ -273,7 +273,9 @@ fn a_task_spawned_while_the_runtime_shuts_down_ends() {
         let thread =
             thread::spawn(move || Builder::new().spawn_in(&spawner, std::future::pending::<()>()));
         roster.admit(Admission::Closing);
-        roster.tasks().iter().for_each(super::Task::cancel);
+        for task in roster.tasks() {
+            task.cancel();
+        }
         let mut handle = thread.join().unwrap();
         queue.run_all();
         match poll_once(&mut handle, Waker::noop()) {

@@ -30,13 +30,13 @@ thread_local! {
 }
 
 /// Marks such a poll until it is dropped.
-struct Blocking {
+pub(super) struct Blocking {
     /// Whether one is around it.
     outer: bool,
 }
 
 impl Blocking {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self { outer: BLOCKING.replace(true) }
     }
 }

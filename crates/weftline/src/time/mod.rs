@@ -16,10 +16,13 @@
 //! Deadlines are kept to the nanosecond. Those that lie within the same 33 µs may fire together,
 //! up to that much late. The operating system adds its own delay to a thread that slept.
 
+mod deadline;
 mod interval;
+mod limited;
 mod sleep;
 mod timeout;
 
+pub use deadline::{Deadline, DeadlineError, WithDeadline};
 pub use interval::{Interval, MissedTickPolicy, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};

@@ -1,9 +1,8 @@
 //! [`Timeout`]: a future with a time limit.
 //!
-//! The inner future is polled first, always; the limit takes a place among the timers only once
-//! the inner future has turned out to be pending. Next: `sleep`.
+//! Next: `limited`, which does the work.
 
-use super::sleep::Sleep;
+use super::limited::{Expired, Limited};
 use crate::runtime::context;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -21,6 +20,11 @@ use std::time::{Duration, Instant};
 ///
 /// The limit can only be noticed when the future gives its thread back: a future that computes or
 /// blocks is not interrupted.
+///
+/// A limit that is over is a request to end, made of the future alone (see [`cancel`](crate::cancel)):
+/// code in it that [catches](crate::catch_cancel) it, or has a [clean-up](crate::finally), goes
+/// first, and a task that it awaits is asked to end and waited for. Of nested limits that are over,
+/// the one with the earlier deadline reports; of equal ones the outer one.
 ///
 /// # Errors
 ///
@@ -53,9 +57,7 @@ use std::time::{Duration, Instant};
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
     let deadline = context::clock().now().checked_add(limit);
     Timeout {
-        future: future.into_future(),
-        sleep: Sleep::new(deadline),
-        ahead: limit > Duration::ZERO,
+        limited: Limited::new(future.into_future(), deadline, limit > Duration::ZERO),
         limit: Some(limit),
     }
 }
@@ -91,8 +93,7 @@ pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFutu
 /// });
 /// ```
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    let future = future.into_future();
-    Timeout { future, sleep: Sleep::new(Some(deadline)), ahead: false, limit: None }
+    Timeout { limited: Limited::new(future.into_future(), Some(deadline), false), limit: None }
 }
 
 pin_project! {
@@ -114,13 +115,8 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
-        // What is limited.
         #[pin]
-        future: F,
-        // Over when the limit is.
-        sleep: Sleep,
-        // The limit was not zero when it was given: no need to look at once.
-        ahead: bool,
+        limited: Limited<F>,
         // What was given, for the error.
         limit: Option<Duration>,
     }
@@ -140,7 +136,7 @@ impl<F> Timeout<F> {
     /// let _: &Ready<i32> = limited.get_ref();
     /// ```
     pub fn get_ref(&self) -> &F {
-        &self.future
+        self.limited.get_ref()
     }
 
     /// The future that is limited, for changing it.
@@ -157,7 +153,7 @@ impl<F> Timeout<F> {
     /// assert_eq!(weftline::run(limited), Ok(4));
     /// ```
     pub fn get_mut(&mut self) -> &mut F {
-        &mut self.future
+        self.limited.get_mut()
     }
 
     /// The future, without its limit.
@@ -173,7 +169,7 @@ impl<F> Timeout<F> {
     /// assert_eq!(weftline::run(limited.into_inner()), 3);
     /// ```
     pub fn into_inner(self) -> F {
-        self.future
+        self.limited.into_inner()
     }
 }
 
@@ -182,13 +178,8 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if let Poll::Ready(value) = this.future.poll(cx) {
-            this.sleep.disarm();
-            return Poll::Ready(Ok(value));
-        }
-        // Not the task's time slice: a future that uses all of it each time must not hold off
-        // its own limit.
-        this.sleep.poll_deadline(cx, *this.ahead).map(|()| Err(Elapsed { limit: *this.limit }))
+        let polled = this.limited.poll(cx);
+        polled.map(|value| value.map_err(|Expired| Elapsed { limit: *this.limit }))
     }
 }
 
@@ -219,6 +210,10 @@ pub struct Elapsed {
 }
 
 impl Elapsed {
+    pub(super) fn of_a_deadline() -> Self {
+        Self { limit: None }
+    }
+
     /// The limit that is over; `None` if a deadline was given instead.
     ///
     /// # Examples

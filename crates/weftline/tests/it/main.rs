@@ -2,6 +2,7 @@
 
 mod blocking;
 mod builder;
+mod cancel;
 mod combinations;
 #[cfg(target_os = "linux")]
 mod connections;

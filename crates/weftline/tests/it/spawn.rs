@@ -105,10 +105,12 @@ fn a_task_knows_its_id_its_name_and_its_parent() {
 }
 
 #[test]
-fn tasks_of_the_main_future_have_no_parent() {
+fn the_main_future_is_a_task_and_the_parent_of_what_it_spawns() {
+    assert!(task::current().is_none());
     runtime().block_on(async {
-        assert!(task::current().is_none());
-        assert_eq!(spawn(async {}).task().parent(), None);
+        let main = task::current().expect("the main future is a task");
+        assert_eq!(main.parent(), None);
+        assert_eq!(spawn(async {}).task().parent(), Some(main.id()));
     });
 }
 

@@ -1,0 +1,101 @@
+//! A task on the thread that asked for it: the future of a `block_on`.
+//!
+//! It is a task like others, with an id, requests to cancel, and regions; only its queue is
+//! another: a flag, and a token that its thread waits for. The future may borrow from the thread's
+//! stack, which is why [`block_on`] does not return before the future is gone.
+
+use super::extra::{Extra, ExtraPlace};
+use super::raw::{Header, RawTask};
+use super::state::State;
+use super::wait::Blocking;
+use super::{Home, Id, JoinError, JoinHandle, Roster, current, harness};
+use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::platform::parker::{Parker, Unpark};
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A thread that drives a task.
+#[derive(Debug)]
+pub(crate) struct DrivingThread {
+    /// The task is to be run.
+    queued: AtomicBool,
+    /// How the thread is woken.
+    parker: Parker,
+}
+
+/// Queues a driven task. The caller owns it, and gives it up.
+pub(super) fn run_soon(header: &Header) {
+    let thread = header.extra.get().and_then(|extra| extra.driver.clone());
+    let thread = thread.expect("a driven task has a thread that drives it");
+    // Release: pairs with the Acquire in `block_on`: the task is seen as its last owner left it.
+    thread.queued.store(true, Ordering::Release);
+    let unpark = thread.parker.unpark();
+    debug_assert_eq!(unpark, Unpark::Done, "this thread waits nowhere else");
+}
+
+/// Runs a future on the calling thread, as a task that `roster` lists, until it has ended.
+///
+/// # Panics
+///
+/// In a child process that was forked meanwhile: whoever would wake it stayed behind.
+pub(crate) fn block_on<F: Future>(
+    roster: &Arc<Roster>,
+    spawned_at: &'static Location<'static>,
+    future: F,
+) -> Result<F::Output, JoinError> {
+    let thread = Arc::new(DrivingThread { queued: AtomicBool::new(true), parker: Parker::new() });
+    let extra = Extra::driven_by(thread.clone());
+    let task = RawTask::new(future, |vtable| Header {
+        vtable,
+        state: State::new(),
+        roster: roster.clone(),
+        id: Id::next(),
+        parent: current::current_id(),
+        spawned_at,
+        extra: ExtraPlace::new(Some(Box::new(extra))),
+        slot: AtomicU32::new(0),
+        home: Home::CALLER,
+    });
+    // SAFETY: new, of this type, and the only handle.
+    let handle = unsafe { JoinHandle::new(task) };
+    // SAFETY: the runtime's reference lasts until completion, which takes it off the list.
+    let _admission = unsafe { roster.insert(task) };
+    roster.task_spawned(task);
+    let driving = Driving { task, handle };
+    while !driving.handle.is_finished() {
+        // Acquire: pairs with the Release in `run_soon`.
+        if thread.queued.swap(false, Ordering::Acquire) {
+            let _blocking = Blocking::begin();
+            // SAFETY: whoever set the flag owned the task, and gave that up.
+            unsafe { harness::run_here(task) };
+        } else {
+            roster.generation().assert_same_process();
+            thread.parker.park_patiently(None);
+        }
+    }
+    driving.take_output()
+}
+
+/// A driven task, until it has ended.
+struct Driving<T> {
+    task: RawTask,
+    handle: JoinHandle<T>,
+}
+
+impl<T> Driving<T> {
+    fn take_output(mut self) -> Result<T, JoinError> {
+        self.handle.take_finished()
+    }
+}
+
+impl<T> Drop for Driving<T> {
+    fn drop(&mut self) {
+        if !self.handle.is_finished() {
+            // Only in a forked child is the loop left before the end, by a panic, which is about to
+            // destroy what the future may borrow.
+            // SAFETY: no other thread runs the task, and this one is not inside of its poll.
+            unsafe { self.task.cancel(None) };
+        }
+    }
+}

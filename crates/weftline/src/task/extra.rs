@@ -1,0 +1,96 @@
+//! What few tasks have, beside their header: a name, requests to cancel, the thread that drives it.
+//! Made when the first of these is needed, at the spawn or at any time after.
+
+use super::driven::DrivingThread;
+use super::state::{Cancel, State};
+use crate::platform::Mutex;
+use once_cell::race::OnceBox;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Why somebody asks a task to end.
+pub(crate) type CancelReason = Cow<'static, str>;
+
+/// What few tasks have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// The name given by its spawner.
+    pub(crate) name: Option<Box<str>>,
+    /// The thread that drives it, for the future of a `block_on`.
+    pub(crate) driver: Option<Arc<DrivingThread>>,
+    /// Who asked it to end.
+    requests: Mutex<Requests>,
+}
+
+/// The requests to cancel that were made and not taken back.
+#[derive(Debug, Default)]
+struct Requests {
+    /// How many.
+    count: u32,
+    /// What the latest said.
+    reason: Option<CancelReason>,
+}
+
+/// A task's [`Extra`], once there is one.
+#[derive(Default)]
+pub(crate) struct ExtraPlace(OnceBox<Extra>);
+
+impl ExtraPlace {
+    pub(crate) fn new(extra: Option<Box<Extra>>) -> Self {
+        match extra {
+            Some(extra) => Self(OnceBox::with_value(extra)),
+            None => Self(OnceBox::new()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&Extra> {
+        self.0.get()
+    }
+
+    pub(crate) fn get_or_make(&self) -> &Extra {
+        self.0.get_or_init(Box::default)
+    }
+}
+
+impl Extra {
+    /// That of a task which a thread drives.
+    pub(crate) fn driven_by(thread: Arc<DrivingThread>) -> Self {
+        Self { driver: Some(thread), ..Self::default() }
+    }
+
+    /// Makes a request to cancel. Under one lock, so that the count and the state word agree.
+    pub(crate) fn cancel(&self, state: &State, reason: Option<CancelReason>) -> Cancel {
+        let mut requests = self.requests.lock();
+        if state.load().is_complete() {
+            return Cancel::TooLate;
+        }
+        requests.count = requests.count.saturating_add(1);
+        requests.reason = reason;
+        state.cancel()
+    }
+
+    /// Takes one request back; with the last one also what was not delivered yet.
+    pub(crate) fn uncancel(&self, state: &State) -> u32 {
+        let mut requests = self.requests.lock();
+        if state.load().is_complete() {
+            return requests.count;
+        }
+        requests.count = requests.count.saturating_sub(1);
+        if requests.count == 0 {
+            requests.reason = None;
+            state.take_cancel();
+        }
+        requests.count
+    }
+
+    /// How many requests were made and not taken back.
+    pub(crate) fn cancelling(&self) -> u32 {
+        self.requests.lock().count
+    }
+
+    /// What the latest request said.
+    pub(crate) fn reason(&self) -> Option<CancelReason> {
+        self.requests.lock().reason.clone()
+    }
+}

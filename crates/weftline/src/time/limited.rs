@@ -1,0 +1,102 @@
+//! [`Limited`]: what [`Timeout`](super::Timeout) and [`Deadline`](super::Deadline) have in common.
+//!
+//! The inner future is polled first, always; the limit takes a place among the timers only once
+//! the inner future has turned out to be pending. When the limit is over, the region around the
+//! future is asked to end (`task::region`): regions inside have the first say. Next: `sleep`.
+
+use super::sleep::Sleep;
+use crate::task::region::{self, Inside, Region};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+pin_project! {
+    /// A future with a limit.
+    #[derive(Debug)]
+    pub(super) struct Limited<F> {
+        // What is limited.
+        #[pin]
+        future: F,
+        // What is asked to end when the limit is over.
+        region: Region,
+        // Over when the limit is.
+        sleep: Sleep,
+        // The limit was not over when it was given: no need to look at once.
+        ahead: bool,
+    }
+}
+
+/// The limit is over, and the future did not end otherwise.
+pub(super) struct Expired;
+
+impl<F> Limited<F> {
+    /// `ahead`: the deadline is known to lie ahead.
+    pub(super) fn new(future: F, deadline: Option<Instant>, ahead: bool) -> Self {
+        Self { future, region: Region::ending_at(deadline), sleep: Sleep::new(deadline), ahead }
+    }
+
+    pub(super) fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    pub(super) fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
+    pub(super) fn into_inner(self) -> F {
+        self.future
+    }
+}
+
+impl<F: Future> Limited<F> {
+    /// Gives it another deadline, unless that has come already. False: it has.
+    pub(super) fn set_deadline(self: Pin<&mut Self>, deadline: Option<Instant>) -> bool {
+        let this = self.project();
+        if this.region.was_asked() {
+            return false;
+        }
+        *this.ahead = false;
+        this.region.set_deadline(deadline);
+        this.sleep.set_deadline(deadline);
+        true
+    }
+
+    /// Whether the limit was over before the future was ready.
+    pub(super) fn is_expiring(&self) -> bool {
+        self.region.was_asked()
+    }
+
+    pub(super) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<F::Output, Expired>> {
+        let mut this = self.project();
+        let alone = match this.region.poll(|| this.future.as_mut().poll(cx)) {
+            Inside::Ready(value) => {
+                this.sleep.disarm();
+                return Poll::Ready(Ok(value));
+            }
+            Inside::Ended => return Poll::Ready(Err(Expired)),
+            Inside::Pending { .. } if this.region.was_asked() => return Poll::Pending,
+            Inside::Pending { alone } => alone,
+        };
+        // Not the task's time slice: a future that uses all of it each time must not hold off
+        // its own limit.
+        ready!(this.sleep.poll_deadline(cx, *this.ahead));
+        if this.sleep.deadline().is_some_and(region::ends_by) {
+            // What is around this is over as well, and has the word.
+            return Poll::Pending;
+        }
+        this.region.ask();
+        if alone {
+            return Poll::Ready(Err(Expired));
+        }
+        match this.region.poll(|| this.future.as_mut().poll(cx)) {
+            Inside::Ready(value) => Poll::Ready(Ok(value)),
+            Inside::Ended => Poll::Ready(Err(Expired)),
+            Inside::Pending { .. } => Poll::Pending,
+        }
+    }
+}
