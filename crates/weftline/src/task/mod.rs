@@ -23,6 +23,8 @@ mod id;
 #[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
 mod raw;
 pub(crate) mod region;
+#[cfg(test)]
+mod region_tests;
 #[expect(unsafe_code, reason = "lists tasks without holding references to them")]
 mod roster;
 mod shared;
@@ -279,6 +281,14 @@ impl Task {
     pub fn uncancel(&self) -> u32 {
         let header = self.header();
         header.extra.get().map_or(0, |extra| extra.uncancel(&header.state))
+    }
+
+    /// Wakes the task, for models.
+    #[cfg(test)]
+    #[expect(unsafe_code, reason = "acts on the task")]
+    fn wake_for_test(&self) {
+        // SAFETY: a `Task` holds a reference.
+        unsafe { harness::wake(self.0) };
     }
 
     /// Ends the task before its next poll, whatever it does in answer to requests. True: it has

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// A queue that a test drains by hand.
 #[derive(Default)]
-struct Queue(Mutex<VecDeque<Job>>);
+pub(super) struct Queue(Mutex<VecDeque<Job>>);
 
 struct ByHand(Arc<Queue>, Hooks);
 
@@ -34,17 +34,17 @@ impl Schedule for ByHand {
 
 impl Queue {
     /// Runs one job, if there is one.
-    fn run_one(&self) -> bool {
+    pub(super) fn run_one(&self) -> bool {
         let job = self.0.lock().pop_front();
         job.map(Job::run).is_some()
     }
 
-    fn run_all(&self) {
+    pub(super) fn run_all(&self) {
         while self.run_one() {}
     }
 }
 
-fn roster() -> (Arc<Roster>, Arc<Queue>) {
+pub(super) fn roster() -> (Arc<Roster>, Arc<Queue>) {
     let queue = Arc::new(Queue::default());
     let schedule = ByHand(queue.clone(), Hooks::default());
     (Arc::new(Roster::new(Box::new(schedule))), queue)
@@ -68,12 +68,15 @@ impl Wake for Flag {
     }
 }
 
-fn poll_once<T>(handle: &mut JoinHandle<T>, waker: &Waker) -> Poll<Result<T, super::JoinError>> {
+pub(super) fn poll_once<T>(
+    handle: &mut JoinHandle<T>,
+    waker: &Waker,
+) -> Poll<Result<T, super::JoinError>> {
     Pin::new(handle).poll(&mut Context::from_waker(waker))
 }
 
 /// The cell is freed exactly when the roster's last owner but the test is gone.
-fn assert_freed(roster: &Arc<Roster>) {
+pub(super) fn assert_freed(roster: &Arc<Roster>) {
     assert_eq!(Arc::strong_count(roster), 1, "a task was leaked");
     assert_eq!(roster.len(), 0, "a task is listed for ever");
 }
