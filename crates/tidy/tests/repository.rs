@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 17] = [
+const UNSAFE_PLACES: [Place; 18] = [
     place("benches/src/http/stream.rs", 1, "hyper's read cursor is advanced by an unsafe call"),
     place("crates/weftline/src/job.rs", 5, "a job is a type-erased pointer"),
     place(
@@ -53,6 +53,11 @@ const UNSAFE_PLACES: [Place; 17] = [
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
     place("crates/weftline/src/task/raw.rs", 38, "one allocation with a hand-written vtable"),
+    place(
+        "crates/weftline/src/task/region.rs",
+        1,
+        "a poll reaches the regions around it through its stack",
+    ),
     place(
         "crates/weftline/src/task/roster.rs",
         2,

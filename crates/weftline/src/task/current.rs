@@ -1,55 +1,65 @@
 //! Which task this thread is polling, and what the regions inside of that poll tell each other.
 
 use super::raw::{Header, RawTask};
+use super::region::{Beside, Frame};
 use super::state::Suspension;
 use super::{Id, Task};
 use std::cell::Cell;
+use std::ptr::NonNull;
 
 /// The poll that goes on on this thread, the innermost one.
 #[derive(Clone, Copy)]
 pub(super) struct Polling {
     /// The task that is polled.
     task: Option<RawTask>,
-    /// How many of the thread's regions belong to polls around this one.
-    pub(super) base: u32,
-    /// How many regions there are, those included.
-    pub(super) depth: u32,
+    /// The innermost region of this poll that is being polled.
+    pub(super) innermost: Option<NonNull<Frame>>,
+    /// What was left suspended beside the code that runs.
+    pub(super) beside: Beside,
     /// A request to cancel the task is to be delivered in this poll.
     pub(super) deliver: bool,
-    /// What is suspended inside must not be interrupted.
-    pub(super) held: bool,
-    /// A region that can take a delivery was polled.
-    pub(super) catches: bool,
     /// A delivery was handed on.
     pub(super) resumed: bool,
 }
 
-impl Polling {
-    /// No poll.
-    const NONE: Self = Self {
-        task: None,
-        base: 0,
-        depth: 0,
-        deliver: false,
-        held: false,
-        catches: false,
-        resumed: false,
-    };
-}
-
 thread_local! {
-    static POLLING: Cell<Polling> = const { Cell::new(Polling::NONE) };
+    static POLLING: Cell<Polling> = const { Cell::new(Polling::of(None, false)) };
 }
 
-/// Reads and changes what is known of the poll that goes on here.
-#[inline]
-pub(super) fn with_polling<R>(change: impl FnOnce(&mut Polling) -> R) -> R {
-    POLLING.with(|cell| {
-        let mut polling = cell.get();
-        let result = change(&mut polling);
-        cell.set(polling);
-        result
-    })
+impl Polling {
+    /// A poll that begins.
+    #[inline]
+    const fn of(task: Option<RawTask>, deliver: bool) -> Self {
+        let beside = Beside { held: false, catches: false };
+        Self { task, innermost: None, beside, deliver, resumed: false }
+    }
+
+    /// Reads and changes what is known of the poll that goes on here.
+    #[inline]
+    pub(super) fn change<R>(change: impl FnOnce(&mut Polling) -> R) -> R {
+        POLLING.with(|cell| {
+            let mut polling = cell.get();
+            let result = change(&mut polling);
+            cell.set(polling);
+            result
+        })
+    }
+
+    /// The innermost region around the code that runs.
+    #[inline]
+    pub(super) fn innermost() -> Option<NonNull<Frame>> {
+        POLLING.get().innermost
+    }
+
+    /// Where the poll has left a request to cancel.
+    #[inline]
+    pub(super) fn suspension(&self) -> Suspension {
+        match (self.deliver, self.beside) {
+            (true, Beside { held: true, .. }) => Suspension::Held,
+            (true, _) | (false, Beside { held: false, catches: false }) => Suspension::Open,
+            (false, _) => Suspension::Unasked,
+        }
+    }
 }
 
 /// Marks a task as current until it is dropped.
@@ -62,24 +72,13 @@ impl CurrentTask {
     /// `deliver`: a request to cancel waits for the task's next suspension.
     #[inline]
     pub(crate) fn enter(task: RawTask, deliver: bool) -> Self {
-        POLLING.with(|polling| {
-            let outer = polling.get();
-            let (base, task) = (outer.depth, Some(task));
-            polling.set(Polling { task, base, depth: base, deliver, ..Polling::NONE });
-            Self { outer }
-        })
+        Self { outer: POLLING.replace(Polling::of(Some(task), deliver)) }
     }
 
-    /// Where the poll has left a request to cancel.
+    /// What the poll has left behind.
     #[inline]
-    pub(crate) fn suspension(&self) -> Suspension {
-        let Polling { deliver, held, catches, .. } = POLLING.get();
-        match (deliver, held) {
-            (true, false) => Suspension::Open,
-            (true, true) => Suspension::Held,
-            (false, held) if held || catches => Suspension::Unasked,
-            (false, _) => Suspension::Open,
-        }
+    pub(super) fn left(&self) -> Polling {
+        POLLING.get()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What is done with a task: the state word decides (`state.rs`), this file acts.
 
-use super::current::CurrentTask;
+use super::current::{CurrentTask, Polling};
 use super::extra::CancelReason;
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Polled, RawTask, Unread};
 use super::roster::Reason;
-use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
+use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll};
 use super::{Home, JoinError, budget, driven, waker};
 use crate::job::JobHeader;
 use crate::platform::atomic::Ordering;
@@ -89,7 +89,7 @@ pub(crate) unsafe fn run_eagerly(task: RawTask) {
 unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
-    let (polled, suspension) = {
+    let (polled, left) = {
         let current = CurrentTask::enter(task, deliver);
         let _slice = budget::Slice::begin();
         header.roster.before_poll(task);
@@ -98,11 +98,11 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
         // SAFETY: owned, not complete.
         let polled = unsafe { task.poll(&mut Context::from_waker(&waker)) };
         header.roster.after_poll(task);
-        (polled, current.suspension())
+        (polled, current.left())
     };
     match polled {
         // SAFETY: still owned.
-        Polled::Pending => unsafe { finish(task, suspension, again) },
+        Polled::Pending => unsafe { finish(task, &left, again) },
         // SAFETY: still owned, and the output is stored.
         Polled::Ready => unsafe { complete(task, false) },
         Polled::ReadyButDropPanicked(payload) => {
@@ -117,10 +117,10 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
 ///
 /// The caller owns the task, whose poll was pending, and gives the task up.
 #[inline]
-unsafe fn finish(task: RawTask, suspension: Suspension, again: Reason) {
+unsafe fn finish(task: RawTask, left: &Polling, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
-    match header.state.finish_poll(suspension) {
+    match header.state.finish_poll(|| left.suspension()) {
         // From here on the task may be gone.
         FinishPoll::Idle => {}
         FinishPoll::Again => {

@@ -22,6 +22,7 @@ mod hooks;
 mod id;
 #[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
 mod raw;
+#[expect(unsafe_code, reason = "a poll reaches the regions around it through its stack")]
 pub(crate) mod region;
 #[cfg(test)]
 mod region_tests;

@@ -7,25 +7,31 @@
 //! request was made of.
 //!
 //! All of this happens inside of polls, which nest as regions do. So there is no tree of regions
-//! anywhere: while a region is polled it stands on this thread's stack of [`Frame`]s, and what is
+//! anywhere: while a region is polled it stands on the stack of that poll (`Frame`), and what is
 //! asked of it is written there. `docs/cancellation.md` draws it.
 
 use super::Id;
-use super::current::{with_current, with_polling};
+use super::current::{Polling, with_current};
 use super::extra::CancelReason;
 use crate::platform::global::{AtomicU64, Ordering};
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::ptr::NonNull;
 use std::task::Poll;
 use std::time::Instant;
 
-thread_local! {
-    /// The regions that are being polled on this thread, the innermost one last.
-    static FRAMES: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+/// A region while it is polled: it lives on the stack of that poll, and is linked to the one around
+/// it.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// The region around it; `None` where that is the task, or no region at all.
+    outer: Option<NonNull<Frame>>,
+    /// What is known of it.
+    about: Cell<About>,
 }
 
-/// A region while it is polled.
+/// What is known of a region.
 #[derive(Clone, Copy, Debug, Default)]
-struct Frame {
+struct About {
     /// Its name, once something was asked of it; zero before.
     name: u64,
     /// When it ends by itself.
@@ -39,8 +45,8 @@ struct Frame {
 /// A region that can be asked to end: the body of a timeout, of a group.
 #[derive(Debug, Default)]
 pub(crate) struct Region {
-    /// As in [`Frame`], between two polls.
-    frame: Frame,
+    /// What is known of it between two polls.
+    about: About,
 }
 
 /// What a poll of a region's inside came to.
@@ -57,89 +63,94 @@ pub(crate) enum Inside<T> {
 impl Region {
     /// A region that ends by itself at `deadline`, if there is one.
     pub(crate) fn ending_at(deadline: Option<Instant>) -> Self {
-        Self { frame: Frame { deadline, ..Frame::default() } }
+        Self { about: About { deadline, ..About::default() } }
     }
 
     /// A later or earlier end.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.frame.deadline = deadline;
+        self.about.deadline = deadline;
     }
 
     /// Asks the region to end: seen by what is inside from its next poll on. No second time.
     pub(crate) fn ask(&mut self) {
         // Relaxed: any number will do, as long as no two are the same.
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        if self.frame.name == 0 {
+        if self.about.name == 0 {
             let name = NEXT.fetch_add(1, Ordering::Relaxed);
-            self.frame = Frame { name, deadline: None, asked: true, shields: false };
+            self.about = About { name, deadline: None, asked: true, shields: false };
         }
     }
 
     /// Whether it was asked to end.
     pub(crate) fn was_asked(&self) -> bool {
-        self.frame.name != 0
+        self.about.name != 0
     }
 
     /// Polls what is inside.
     #[inline]
     pub(crate) fn poll<T>(&mut self, inside: impl FnOnce() -> Poll<T>) -> Inside<T> {
-        let entered = Entered::enter(self.frame);
-        let polled = inside();
-        let left = entered.leave();
-        self.frame = left.frame;
+        let (polled, left, about) = within(self.about, inside);
+        self.about = about;
         match polled {
             Poll::Ready(value) => Inside::Ready(value),
-            Poll::Pending if left.frame.asked && !left.held => Inside::Ended,
+            Poll::Pending if about.asked && !left.held => Inside::Ended,
             Poll::Pending => Inside::Pending { alone: !left.catches && !left.held },
         }
     }
 }
 
-/// A frame on the stack. Left by dropping it where what is inside panics.
-struct Entered {
-    /// What [`super::current::Polling`] said of what is beside the region.
-    outer_held: bool,
-    outer_catches: bool,
+/// Polls inside of a region that stands on the stack meanwhile. Gives back what was left inside of it,
+/// and what is known of it then.
+#[inline]
+fn within<T>(about: About, inside: impl FnOnce() -> Poll<T>) -> (Poll<T>, Beside, About) {
+    let frame = Frame { outer: Polling::innermost(), about: Cell::new(about) };
+    let apart = Apart::begin(Some(NonNull::from(&frame)));
+    let polled = inside();
+    let left = apart.inside();
+    drop(apart);
+    (polled, left, frame.about.get())
 }
 
-/// What a frame looked like at the end.
-struct Left {
-    frame: Frame,
-    /// What is suspended inside must not be interrupted.
-    held: bool,
-    /// A region inside can take a delivery.
-    catches: bool,
+/// What polls say of what they have left suspended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    /// It must not be interrupted.
+    pub(super) held: bool,
+    /// A region that can take a delivery was polled.
+    pub(super) catches: bool,
 }
 
-impl Entered {
+/// Keeps apart what is said of the inside of a region and of what is beside it, until it is dropped.
+struct Apart {
+    /// The innermost region around.
+    outer: Option<NonNull<Frame>>,
+    /// What was said of what is beside it.
+    beside: Beside,
+}
+
+impl Apart {
     #[inline]
-    fn enter(frame: Frame) -> Self {
-        FRAMES.with_borrow_mut(|frames| frames.push(frame));
-        with_polling(|polling| {
-            polling.depth += 1;
-            Self {
-                outer_held: std::mem::take(&mut polling.held),
-                outer_catches: std::mem::take(&mut polling.catches),
-            }
+    fn begin(innermost: Option<NonNull<Frame>>) -> Self {
+        Polling::change(|polling| Self {
+            outer: std::mem::replace(&mut polling.innermost, innermost),
+            beside: std::mem::take(&mut polling.beside),
         })
     }
 
+    /// What is said of the inside.
     #[inline]
-    fn leave(self) -> Left {
-        let frame = FRAMES.with_borrow(|frames| frames.last().copied()).unwrap_or_default();
-        let (held, catches) = with_polling(|polling| (polling.held, polling.catches));
-        Left { frame, held, catches }
+    fn inside(&self) -> Beside {
+        Polling::change(|polling| polling.beside)
     }
 }
 
-impl Drop for Entered {
+impl Drop for Apart {
     #[inline]
     fn drop(&mut self) {
-        FRAMES.with_borrow_mut(Vec::pop);
-        with_polling(|polling| {
-            polling.depth -= 1;
-            polling.held |= self.outer_held;
-            polling.catches |= self.outer_catches;
+        Polling::change(|polling| {
+            polling.innermost = self.outer;
+            polling.beside.held |= self.beside.held;
+            polling.beside.catches |= self.beside.catches;
         });
     }
 }
@@ -174,13 +185,14 @@ enum Target {
 
 /// Polls what is inside of a region that catches.
 pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
-    let holding = Holding::begin(true);
+    let apart = Apart::begin(Polling::innermost());
     let polled = inside();
-    let held = with_polling(|polling| polling.held);
-    drop(holding);
+    let left = apart.inside();
+    drop(apart);
+    Polling::change(|polling| polling.beside.catches = true);
     match polled {
         Poll::Ready(value) => Caught::Ready(value),
-        Poll::Pending if held => Caught::Pending,
+        Poll::Pending if left.held => Caught::Pending,
         Poll::Pending => take_delivery().map_or(Caught::Pending, Caught::Delivered),
     }
 }
@@ -188,77 +200,60 @@ pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
 /// For a leaf that is pending and catches by itself: the request that is delivered here.
 #[inline]
 pub(crate) fn deliver_here() -> Option<Delivery> {
-    with_polling(|polling| polling.catches = true);
+    Polling::change(|polling| polling.beside.catches = true);
     take_delivery()
 }
 
 /// Polls what must not be interrupted: requests from outside are not seen inside, and wait.
 pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let entered = Entered::enter(Frame { shields: true, ..Frame::default() });
-    let polled = inside();
-    drop(entered);
+    let (polled, ..) = within(About { shields: true, ..About::default() }, inside);
     if polled.is_pending() {
         // What was delivered inside and is handed on goes through.
-        with_polling(|polling| polling.held |= !polling.resumed);
+        Polling::change(|polling| polling.beside.held |= !polling.resumed);
     }
     polled
 }
 
-/// Keeps apart what is held inside of a region and beside it.
-struct Holding {
-    outer: bool,
-}
-
-impl Holding {
-    fn begin(catches: bool) -> Self {
-        with_polling(|polling| {
-            polling.catches |= catches;
-            Self { outer: std::mem::take(&mut polling.held) }
-        })
+/// Shows the regions around this place, the innermost first, until one gives an answer.
+fn find_around<R>(mut look: impl FnMut(&Cell<About>) -> Option<R>) -> Option<R> {
+    let mut next = Polling::innermost();
+    while let Some(frame) = next {
+        // SAFETY: a frame is linked only while `within`, on whose stack it stands, has not returned
+        // (`Apart` takes it out also where a poll panics), and this runs inside of that call.
+        let frame = unsafe { frame.as_ref() };
+        if let Some(answer) = look(&frame.about) {
+            return Some(answer);
+        }
+        next = frame.outer;
     }
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        with_polling(|polling| polling.held |= self.outer);
-    }
-}
-
-/// Lends the frames of this poll that are seen from here, the outermost first, and whether the
-/// task itself is.
-fn with_visible<R>(look: impl FnOnce(&mut [Frame], bool) -> R) -> R {
-    let base = with_polling(|polling| polling.base) as usize;
-    FRAMES.with_borrow_mut(|frames| {
-        let own = frames.get_mut(base..).unwrap_or_default();
-        let first = own.iter().rposition(|frame| frame.shields).map_or(0, |shield| shield + 1);
-        look(&mut own[first..], first == 0)
-    })
+    None
 }
 
 /// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
 #[inline]
 fn take_delivery() -> Option<Delivery> {
-    let idle = with_polling(|polling| !polling.deliver && polling.depth == polling.base);
-    if idle { None } else { take_asked() }
+    let nothing = Polling::change(|polling| !polling.deliver && polling.innermost.is_none());
+    if nothing { None } else { take_asked() }
 }
 
 #[cold]
 fn take_asked() -> Option<Delivery> {
-    let region = with_visible(|frames, _| {
-        let mut asked = frames.iter_mut().filter(|frame| frame.asked);
-        let outermost = asked.next()?;
-        outermost.asked = false;
-        let name = outermost.name;
-        asked.for_each(|frame| frame.asked = false);
-        Some(Target::Region(name))
+    let mut outermost = None;
+    let shield = find_around(|cell| {
+        let about = cell.get();
+        if about.asked {
+            outermost = Some(about.name);
+            cell.set(About { asked: false, ..about });
+        }
+        about.shields.then_some(())
     });
-    let of_region = region.map(|target| Delivery { target, reason: None });
-    take_from_task().or(of_region)
+    let of_task = if shield.is_none() { take_from_task() } else { None };
+    let of_region = |name| Delivery { target: Target::Region(name), reason: None };
+    of_task.or_else(|| outermost.map(of_region))
 }
 
 fn take_from_task() -> Option<Delivery> {
-    let visible = with_visible(|_, task| task);
-    if !visible || !with_polling(|polling| std::mem::take(&mut polling.deliver)) {
+    if !Polling::change(|polling| std::mem::take(&mut polling.deliver)) {
         return None;
     }
     with_current(|header| {
@@ -270,22 +265,21 @@ fn take_from_task() -> Option<Delivery> {
 
 /// Takes a request of the task that nobody has delivered, for code that is not suspended.
 pub(crate) fn take_undelivered() -> Option<Delivery> {
-    let before = with_polling(|polling| std::mem::replace(&mut polling.deliver, true));
+    let before = Polling::change(|polling| std::mem::replace(&mut polling.deliver, true));
     let taken = take_delivery();
     if taken.is_none() {
-        with_polling(|polling| polling.deliver = before);
+        Polling::change(|polling| polling.deliver = before);
     }
     taken
 }
 
 /// Hands a delivery on to the next region, as part of a poll that is pending then.
 pub(crate) fn renew(delivery: &Delivery) {
-    with_polling(|polling| polling.resumed = true);
+    Polling::change(|polling| polling.resumed = true);
     if let Target::Region(name) = delivery.target {
-        let base = with_polling(|polling| polling.base) as usize;
-        let found = FRAMES.with_borrow_mut(|frames| {
-            let mut own = frames.iter_mut().skip(base);
-            own.find(|frame| frame.name == name).map(|frame| frame.asked = true)
+        let found = find_around(|cell| {
+            let about = cell.get();
+            (about.name == name).then(|| cell.set(About { asked: true, ..about }))
         });
         if found.is_some() {
             return;
@@ -293,13 +287,17 @@ pub(crate) fn renew(delivery: &Delivery) {
     }
     // A region that is not around this code any more cannot end: the task does.
     with_current(|header| header.state.renew_cancel());
-    with_polling(|polling| polling.deliver = true);
+    Polling::change(|polling| polling.deliver = true);
 }
 
 /// Whether a region around this place ends by itself at `deadline` or before.
 pub(crate) fn ends_by(deadline: Instant) -> bool {
-    with_visible(|frames, _| {
-        let mut deadlines = frames.iter().filter_map(|frame| frame.deadline);
-        deadlines.any(|outer| outer <= deadline)
-    })
+    let sooner = find_around(|cell| {
+        let about = cell.get();
+        if about.shields {
+            return Some(false);
+        }
+        about.deadline.is_some_and(|outer| outer <= deadline).then_some(true)
+    });
+    sooner == Some(true)
 }

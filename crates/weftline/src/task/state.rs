@@ -219,20 +219,19 @@ impl State {
         }
     }
 
-    /// The owner's poll returned `Pending`.
+    /// The owner's poll returned `Pending`. `suspension` is asked where a request is there.
     #[inline]
-    pub(crate) fn finish_poll(&self, suspension: Suspension) -> FinishPoll {
+    pub(crate) fn finish_poll(&self, suspension: impl Fn() -> Suspension) -> FinishPoll {
         // Relaxed: a bit that is seen here was set by a read-modify-write whose writes the next
         // `start_poll` acquires; one that is missed makes the exchange below fail.
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
-            let (next, result) = match (seen & CANCEL != 0, suspension) {
-                (true, Suspension::Open) => (seen & !CANCEL, FinishPoll::Cancelled),
-                (true, Suspension::Unasked) => return FinishPoll::Again,
-                (true, Suspension::Held) | (false, _) if seen & NOTIFIED == 0 => {
-                    (seen & !OWNED, FinishPoll::Idle)
-                }
-                _ => return FinishPoll::Again,
+            let asked = (seen & CANCEL != 0).then(&suspension);
+            let (next, result) = match asked {
+                Some(Suspension::Open) => (seen & !CANCEL, FinishPoll::Cancelled),
+                Some(Suspension::Unasked) => return FinishPoll::Again,
+                Some(Suspension::Held) | None if seen & NOTIFIED != 0 => return FinishPoll::Again,
+                Some(Suspension::Held) | None => (seen & !OWNED, FinishPoll::Idle),
             };
             // Release: pairs with the Acquire in `wake`: the next owner sees the future. Acquire:
             // pairs with the Release in `request`: the reason is seen.
