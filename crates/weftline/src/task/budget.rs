@@ -25,43 +25,63 @@ const QUESTIONS_PER_CLOCK: u32 = 32;
 const MAX_REFUSALS: u32 = 1024;
 
 /// How far the present poll has come.
-#[derive(Clone, Copy)]
 struct Budget {
     /// Questions left until the clock is read; zero where this thread polls nothing of ours, so
     /// that there is no slice.
-    questions: u32,
-    /// When the clock was read first in this poll.
-    began: Option<Instant>,
+    questions: Cell<u32>,
     /// How often the answer was that the slice is used up.
-    refusals: u32,
+    refusals: Cell<u32>,
+    /// When the clock was read first in this poll.
+    began: Cell<Option<Instant>>,
 }
 
-const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, refusals: 0 };
-
-const NONE: Budget = Budget { questions: 0, began: None, refusals: 0 };
-
 thread_local! {
-    static BUDGET: Cell<Budget> = const { Cell::new(NONE) };
+    static BUDGET: Budget = const {
+        Budget { questions: Cell::new(0), refusals: Cell::new(0), began: Cell::new(None) }
+    };
+}
+
+impl Budget {
+    /// A new slice.
+    #[inline]
+    fn refresh(&self) {
+        self.questions.set(QUESTIONS_PER_CLOCK);
+        self.refusals.set(0);
+        self.began.set(None);
+    }
 }
 
 /// The slice of one poll, until it is dropped.
 pub(crate) struct Slice {
-    /// What was left of the slice of the poll around it: polls nest.
-    outer: Budget,
+    /// What was left of the slice of the poll around it, if there is one: polls nest.
+    outer: Option<(u32, u32, Option<Instant>)>,
 }
 
 impl Slice {
     /// A poll begins.
     #[inline]
     pub(crate) fn begin() -> Self {
-        Self { outer: BUDGET.with(|budget| budget.replace(FRESH)) }
+        BUDGET.with(|budget| {
+            let questions = budget.questions.get();
+            let nested = questions > 0;
+            let outer = nested.then(|| (questions, budget.refusals.get(), budget.began.get()));
+            budget.refresh();
+            Self { outer }
+        })
     }
 }
 
 impl Drop for Slice {
     #[inline]
     fn drop(&mut self) {
-        BUDGET.with(|budget| budget.set(self.outer));
+        BUDGET.with(|budget| {
+            let Some((questions, refusals, began)) = self.outer else {
+                return budget.questions.set(0);
+            };
+            budget.questions.set(questions);
+            budget.refusals.set(refusals);
+            budget.began.set(began);
+        });
     }
 }
 
@@ -89,39 +109,41 @@ impl Drop for Slice {
 #[inline]
 #[must_use]
 pub fn is_spent() -> bool {
-    BUDGET.with(|cell| {
-        let mut budget = cell.get();
-        if budget.questions == 0 {
+    BUDGET.with(|budget| {
+        let questions = budget.questions.get();
+        if questions == 0 {
             return false;
         }
-        if budget.refusals > 0 {
-            return refuse(cell, budget);
+        if budget.refusals.get() > 0 {
+            return refuse(budget);
         }
-        budget.questions -= 1;
-        if budget.questions == 0 {
-            read_clock(&mut budget);
-        }
-        cell.set(budget);
-        budget.refusals > 0
+        budget.questions.set(questions - 1);
+        questions == 1 && read_clock(budget)
     })
 }
 
 /// The slice is used up, and is asked for again in the same poll. So often only an executor inside of
 /// the poll asks that begins no slices of its own, and would ask for ever: it gets a new one.
 #[cold]
-fn refuse(cell: &Cell<Budget>, mut budget: Budget) -> bool {
-    budget.refusals += 1;
-    let refused = budget.refusals <= MAX_REFUSALS;
-    cell.set(if refused { budget } else { FRESH });
+fn refuse(budget: &Budget) -> bool {
+    let refusals = budget.refusals.get() + 1;
+    budget.refusals.set(refusals);
+    let refused = refusals <= MAX_REFUSALS;
+    if !refused {
+        budget.refresh();
+    }
     refused
 }
 
 #[cold]
-fn read_clock(budget: &mut Budget) {
-    budget.questions = QUESTIONS_PER_CLOCK;
+fn read_clock(budget: &Budget) -> bool {
+    budget.questions.set(QUESTIONS_PER_CLOCK);
     let now = Instant::now();
-    let began = *budget.began.get_or_insert(now);
-    budget.refusals = u32::from(now.duration_since(began) >= SLICE);
+    let began = budget.began.get().unwrap_or(now);
+    budget.began.set(Some(began));
+    let spent = now.duration_since(began) >= SLICE;
+    budget.refusals.set(u32::from(spent));
+    spent
 }
 
 /// Asks whether a leaf future may make progress now.

@@ -8,12 +8,18 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 /// The poll that goes on on this thread, the innermost one.
-#[derive(Clone, Copy)]
 pub(super) struct Polling {
     /// The task that is polled.
-    task: Option<RawTask>,
+    task: Cell<Option<RawTask>>,
     /// The innermost region of this poll that is being polled.
-    pub(super) innermost: Option<NonNull<Frame>>,
+    pub(super) innermost: Cell<Option<NonNull<Frame>>>,
+    /// What is said of it so far.
+    pub(super) marks: Cell<Marks>,
+}
+
+/// What is said of a poll.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
     /// What was left suspended beside the code that runs.
     pub(super) beside: Beside,
     /// A request to cancel the task is to be delivered in this poll.
@@ -22,38 +28,15 @@ pub(super) struct Polling {
     pub(super) resumed: bool,
 }
 
-thread_local! {
-    static POLLING: Cell<Polling> = const { Cell::new(Polling::of(None, false)) };
-}
-
-impl Polling {
-    /// A poll that begins.
+impl Marks {
+    /// Those of a poll that begins.
     #[inline]
-    const fn of(task: Option<RawTask>, deliver: bool) -> Self {
-        let beside = Beside { held: false, catches: false };
-        Self { task, innermost: None, beside, deliver, resumed: false }
-    }
-
-    /// Reads and changes what is known of the poll that goes on here.
-    #[inline]
-    pub(super) fn change<R>(change: impl FnOnce(&mut Polling) -> R) -> R {
-        POLLING.with(|cell| {
-            let mut polling = cell.get();
-            let result = change(&mut polling);
-            cell.set(polling);
-            result
-        })
-    }
-
-    /// The innermost region around the code that runs.
-    #[inline]
-    pub(super) fn innermost() -> Option<NonNull<Frame>> {
-        POLLING.get().innermost
+    const fn of(deliver: bool) -> Self {
+        Self { beside: Beside { held: false, catches: false }, deliver, resumed: false }
     }
 
     /// Where the poll has left a request to cancel.
-    #[inline]
-    pub(super) fn suspension(&self) -> Suspension {
+    pub(super) fn suspension(self) -> Suspension {
         match (self.deliver, self.beside) {
             (true, Beside { held: true, .. }) => Suspension::Held,
             (true, _) | (false, Beside { held: false, catches: false }) => Suspension::Open,
@@ -62,36 +45,78 @@ impl Polling {
     }
 }
 
+thread_local! {
+    static POLLING: Polling = const {
+        Polling {
+            task: Cell::new(None),
+            innermost: Cell::new(None),
+            marks: Cell::new(Marks::of(false)),
+        }
+    };
+}
+
+impl Polling {
+    /// Shows the poll that goes on here.
+    #[inline]
+    pub(super) fn with<R>(look: impl FnOnce(&Self) -> R) -> R {
+        POLLING.with(look)
+    }
+
+    /// Reads and changes what is said of it.
+    #[inline]
+    pub(super) fn mark<R>(change: impl FnOnce(&mut Marks) -> R) -> R {
+        POLLING.with(|polling| {
+            let mut marks = polling.marks.get();
+            let result = change(&mut marks);
+            polling.marks.set(marks);
+            result
+        })
+    }
+}
+
 /// Marks a task as current until it is dropped.
 pub(crate) struct CurrentTask {
-    /// The poll around it: polls nest where a task starts another one eagerly.
-    outer: Polling,
+    /// The poll around it, if there is one: polls nest where a task starts another one eagerly.
+    outer: Option<(RawTask, Option<NonNull<Frame>>, Marks)>,
 }
 
 impl CurrentTask {
     /// `deliver`: a request to cancel waits for the task's next suspension.
     #[inline]
     pub(crate) fn enter(task: RawTask, deliver: bool) -> Self {
-        Self { outer: POLLING.replace(Polling::of(Some(task), deliver)) }
+        POLLING.with(|polling| {
+            let outer = polling.task.replace(Some(task));
+            let outer = outer.map(|outer| (outer, polling.innermost.get(), polling.marks.get()));
+            polling.innermost.set(None);
+            polling.marks.set(Marks::of(deliver));
+            Self { outer }
+        })
     }
 
     /// What the poll has left behind.
     #[inline]
-    pub(super) fn left(&self) -> Polling {
-        POLLING.get()
+    pub(super) fn left(&self) -> Marks {
+        POLLING.with(|polling| polling.marks.get())
     }
 }
 
 impl Drop for CurrentTask {
     #[inline]
     fn drop(&mut self) {
-        POLLING.set(self.outer);
+        POLLING.with(|polling| {
+            let Some((task, innermost, marks)) = self.outer else {
+                return polling.task.set(None);
+            };
+            polling.task.set(Some(task));
+            polling.innermost.set(innermost);
+            polling.marks.set(marks);
+        });
     }
 }
 
 /// Lends the header of the task that is being polled here.
 pub(super) fn with_current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
-    let task = POLLING.get().task?;
+    let task = POLLING.with(|polling| polling.task.get())?;
     // SAFETY: a task that is being polled is alive.
     Some(look(unsafe { task.header() }))
 }
@@ -117,7 +142,7 @@ pub(crate) fn current_id() -> Option<Id> {
 /// ```
 #[must_use]
 pub fn current() -> Option<Task> {
-    let task = POLLING.get().task?;
+    let task = POLLING.with(|polling| polling.task.get())?;
     // SAFETY: a task that is being polled is alive.
     Some(unsafe { Task::retained(task) })
 }

@@ -1,6 +1,6 @@
 //! What is done with a task: the state word decides (`state.rs`), this file acts.
 
-use super::current::{CurrentTask, Polling};
+use super::current::{CurrentTask, Marks};
 use super::extra::CancelReason;
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Polled, RawTask, Unread};
@@ -102,7 +102,7 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     };
     match polled {
         // SAFETY: still owned.
-        Polled::Pending => unsafe { finish(task, &left, again) },
+        Polled::Pending => unsafe { finish(task, left, again) },
         // SAFETY: still owned, and the output is stored.
         Polled::Ready => unsafe { complete(task, false) },
         Polled::ReadyButDropPanicked(payload) => {
@@ -117,7 +117,7 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
 ///
 /// The caller owns the task, whose poll was pending, and gives the task up.
 #[inline]
-unsafe fn finish(task: RawTask, left: &Polling, again: Reason) {
+unsafe fn finish(task: RawTask, left: Marks, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
     match header.state.finish_poll(|| left.suspension()) {

@@ -36,6 +36,11 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
+    /// Whether any is called around polls.
+    pub(crate) fn are_around_polls(&self) -> bool {
+        self.before_poll.is_some() || self.after_poll.is_some()
+    }
+
     #[inline]
     pub(crate) fn before_poll(&self, task: RawTask) {
         self.on_task(&self.before_poll, task);

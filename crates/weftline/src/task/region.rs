@@ -103,12 +103,18 @@ impl Region {
 /// and what is known of it then.
 #[inline]
 fn within<T>(about: About, inside: impl FnOnce() -> Poll<T>) -> (Poll<T>, Beside, About) {
-    let frame = Frame { outer: Polling::innermost(), about: Cell::new(about) };
+    let frame = Frame { outer: innermost(), about: Cell::new(about) };
     let apart = Apart::begin(Some(NonNull::from(&frame)));
     let polled = inside();
     let left = apart.inside();
     drop(apart);
     (polled, left, frame.about.get())
+}
+
+/// The innermost region around the code that runs.
+#[inline]
+fn innermost() -> Option<NonNull<Frame>> {
+    Polling::with(|polling| polling.innermost.get())
 }
 
 /// What polls say of what they have left suspended.
@@ -131,26 +137,28 @@ struct Apart {
 impl Apart {
     #[inline]
     fn begin(innermost: Option<NonNull<Frame>>) -> Self {
-        Polling::change(|polling| Self {
-            outer: std::mem::replace(&mut polling.innermost, innermost),
-            beside: std::mem::take(&mut polling.beside),
+        Polling::with(|polling| {
+            let mut marks = polling.marks.get();
+            let beside = std::mem::take(&mut marks.beside);
+            polling.marks.set(marks);
+            Self { outer: polling.innermost.replace(innermost), beside }
         })
     }
 
     /// What is said of the inside.
     #[inline]
     fn inside(&self) -> Beside {
-        Polling::change(|polling| polling.beside)
+        Polling::with(|polling| polling.marks.get().beside)
     }
 }
 
 impl Drop for Apart {
     #[inline]
     fn drop(&mut self) {
-        Polling::change(|polling| {
-            polling.innermost = self.outer;
-            polling.beside.held |= self.beside.held;
-            polling.beside.catches |= self.beside.catches;
+        Polling::with(|polling| polling.innermost.set(self.outer));
+        Polling::mark(|marks| {
+            marks.beside.held |= self.beside.held;
+            marks.beside.catches |= self.beside.catches;
         });
     }
 }
@@ -185,11 +193,11 @@ enum Target {
 
 /// Polls what is inside of a region that catches.
 pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
-    let apart = Apart::begin(Polling::innermost());
+    let apart = Apart::begin(innermost());
     let polled = inside();
     let left = apart.inside();
     drop(apart);
-    Polling::change(|polling| polling.beside.catches = true);
+    Polling::mark(|marks| marks.beside.catches = true);
     match polled {
         Poll::Ready(value) => Caught::Ready(value),
         Poll::Pending if left.held => Caught::Pending,
@@ -200,7 +208,7 @@ pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
 /// For a leaf that is pending and catches by itself: the request that is delivered here.
 #[inline]
 pub(crate) fn deliver_here() -> Option<Delivery> {
-    Polling::change(|polling| polling.beside.catches = true);
+    Polling::mark(|marks| marks.beside.catches = true);
     take_delivery()
 }
 
@@ -209,14 +217,14 @@ pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
     let (polled, ..) = within(About { shields: true, ..About::default() }, inside);
     if polled.is_pending() {
         // What was delivered inside and is handed on goes through.
-        Polling::change(|polling| polling.beside.held |= !polling.resumed);
+        Polling::mark(|marks| marks.beside.held |= !marks.resumed);
     }
     polled
 }
 
 /// Shows the regions around this place, the innermost first, until one gives an answer.
 fn find_around<R>(mut look: impl FnMut(&Cell<About>) -> Option<R>) -> Option<R> {
-    let mut next = Polling::innermost();
+    let mut next = innermost();
     while let Some(frame) = next {
         // SAFETY: a frame is linked only while `within`, on whose stack it stands, has not returned
         // (`Apart` takes it out also where a poll panics), and this runs inside of that call.
@@ -232,7 +240,7 @@ fn find_around<R>(mut look: impl FnMut(&Cell<About>) -> Option<R>) -> Option<R> 
 /// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
 #[inline]
 fn take_delivery() -> Option<Delivery> {
-    let nothing = Polling::change(|polling| !polling.deliver && polling.innermost.is_none());
+    let nothing = !Polling::mark(|marks| marks.deliver) && innermost().is_none();
     if nothing { None } else { take_asked() }
 }
 
@@ -253,7 +261,7 @@ fn take_asked() -> Option<Delivery> {
 }
 
 fn take_from_task() -> Option<Delivery> {
-    if !Polling::change(|polling| std::mem::take(&mut polling.deliver)) {
+    if !Polling::mark(|marks| std::mem::take(&mut marks.deliver)) {
         return None;
     }
     with_current(|header| {
@@ -265,17 +273,17 @@ fn take_from_task() -> Option<Delivery> {
 
 /// Takes a request of the task that nobody has delivered, for code that is not suspended.
 pub(crate) fn take_undelivered() -> Option<Delivery> {
-    let before = Polling::change(|polling| std::mem::replace(&mut polling.deliver, true));
+    let before = Polling::mark(|marks| std::mem::replace(&mut marks.deliver, true));
     let taken = take_delivery();
     if taken.is_none() {
-        Polling::change(|polling| polling.deliver = before);
+        Polling::mark(|marks| marks.deliver = before);
     }
     taken
 }
 
 /// Hands a delivery on to the next region, as part of a poll that is pending then.
 pub(crate) fn renew(delivery: &Delivery) {
-    Polling::change(|polling| polling.resumed = true);
+    Polling::mark(|marks| marks.resumed = true);
     if let Target::Region(name) = delivery.target {
         let found = find_around(|cell| {
             let about = cell.get();
@@ -287,7 +295,7 @@ pub(crate) fn renew(delivery: &Delivery) {
     }
     // A region that is not around this code any more cannot end: the task does.
     with_current(|header| header.state.renew_cancel());
-    Polling::change(|polling| polling.deliver = true);
+    Polling::mark(|marks| marks.deliver = true);
 }
 
 /// Whether a region around this place ends by itself at `deadline` or before.

@@ -63,6 +63,8 @@ pub(crate) struct Roster {
     lists: [CachePadded<List>; LISTS],
     /// The scheduler.
     schedule: Box<dyn Schedule>,
+    /// Whether there are hooks around polls, which are many.
+    polls_hooked: bool,
     /// The process whose threads run the tasks.
     generation: Generation,
 }
@@ -104,6 +106,7 @@ impl List {
 impl Roster {
     pub(crate) fn new(schedule: Box<dyn Schedule>) -> Self {
         Self {
+            polls_hooked: schedule.hooks().are_around_polls(),
             lists: std::array::from_fn(|_| CachePadded::new(List::new())),
             schedule,
             generation: Generation::watch(),
@@ -192,13 +195,17 @@ impl Roster {
     /// Tells the hooks that a task is about to be polled.
     #[inline]
     pub(crate) fn before_poll(&self, task: RawTask) {
-        self.schedule.hooks().before_poll(task);
+        if self.polls_hooked {
+            self.schedule.hooks().before_poll(task);
+        }
     }
 
     /// Tells the hooks that a task was polled.
     #[inline]
     pub(crate) fn after_poll(&self, task: RawTask) {
-        self.schedule.hooks().after_poll(task);
+        if self.polls_hooked {
+            self.schedule.hooks().after_poll(task);
+        }
     }
 
     /// Tells the hooks that a task is new.
