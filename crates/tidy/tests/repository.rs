@@ -14,13 +14,18 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 18] = [
+const UNSAFE_PLACES: [Place; 19] = [
     place("benches/src/http/stream.rs", 1, "hyper's read cursor is advanced by an unsafe call"),
     place("crates/weftline/src/job.rs", 5, "a job is a type-erased pointer"),
     place(
         "crates/weftline/src/platform/fork.rs",
         1,
         "a fork handler is registered with the C library",
+    ),
+    place(
+        "crates/weftline/src/platform/signals/unix.rs",
+        6,
+        "a signal handler is installed by C calls",
     ),
     place(
         "crates/weftline/src/platform/poller/portable.rs",

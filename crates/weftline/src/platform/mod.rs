@@ -19,6 +19,7 @@ pub(crate) mod fork;
 pub(crate) mod parker;
 pub(crate) mod patience;
 pub(crate) mod poller;
+pub(crate) mod signals;
 
 #[cfg(test)]
 pub(crate) use chosen::thread;

@@ -1,11 +1,11 @@
 //! The options of a runtime: each with its default, its bounds and a clear refusal.
 
+use super::Runtime;
 use super::instance::{Instance, Options};
-use super::{Runtime, shutdown};
+use super::run::EndSignals;
 use crate::scheduler::{BlockingLimits, MAX_WORKERS};
 use crate::task::{Hooks, Task, Unhandled};
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ pub struct Builder {
     stack_size: Option<usize>,
     blocking: BlockingLimits,
     grace: Duration,
+    pub(super) end_signals: EndSignals,
     hooks: Hooks,
 }
 
@@ -63,6 +64,7 @@ impl Builder {
                 keep_alive: DEFAULT_KEEP_ALIVE,
             },
             grace: DEFAULT_GRACE,
+            end_signals: EndSignals { interrupt: None, terminate: false },
             hooks: Hooks::default(),
         }
     }
@@ -170,6 +172,41 @@ impl Builder {
         self
     }
 
+    /// Whether Ctrl-C cancels the main future of [`run`](Self::run): by default where that is called
+    /// on the program's main thread. The future may clean up, and the process then ends as it does
+    /// where nobody catches the signal. A second Ctrl-C ends it at once, as does one that comes when
+    /// the main future has ended.
+    ///
+    /// Only a signal that nobody else handles is caught, and only while `run` runs. On systems other
+    /// than Unix nothing is caught yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = weftline::Runtime::builder().cancel_on_ctrl_c(false);
+    /// assert_eq!(builder.run(async { 1 })?, 1);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn cancel_on_ctrl_c(mut self, cancel: bool) -> Self {
+        self.end_signals.interrupt = Some(cancel);
+        self
+    }
+
+    /// Whether a request of the system to terminate (`SIGTERM`), as containers send it, does the
+    /// same as Ctrl-C. Off by default, on in [`#[weftline::main]`](macro@crate::main).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = weftline::Runtime::builder().cancel_on_terminate(true);
+    /// assert_eq!(builder.run(async { 1 })?, 1);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn cancel_on_terminate(mut self, cancel: bool) -> Self {
+        self.end_signals.terminate = cancel;
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -202,32 +239,6 @@ impl Builder {
             Ok(instance) => Ok(Runtime::from_instance(instance)),
             Err(error) => Err(BuildError(Reason::System(error))),
         }
-    }
-
-    /// Builds the runtime and runs a future to its end on it; see [`run`](crate::run).
-    ///
-    /// # Errors
-    ///
-    /// As [`build`](Self::build).
-    ///
-    /// # Panics
-    ///
-    /// If the future panics.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let answer = weftline::Runtime::builder().workers(1).run(async { 42 })?;
-    /// assert_eq!(answer, 42);
-    /// # Ok::<(), weftline::runtime::BuildError>(())
-    /// ```
-    pub fn run<F: Future>(self, main: F) -> Result<F::Output, BuildError> {
-        let mut runtime = self.build()?;
-        let output = runtime.block_on(main);
-        if let Some(handle) = runtime.handle.take() {
-            shutdown::shut_down_and_report(handle);
-        }
-        Ok(output)
     }
 }
 

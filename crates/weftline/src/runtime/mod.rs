@@ -23,11 +23,13 @@ mod builder;
 pub(crate) mod context;
 mod handle;
 mod instance;
+mod run;
 mod shutdown;
 
 pub use builder::{BuildError, Builder};
 pub use context::EnterGuard;
 pub use handle::{Handle, NoRuntime};
+pub use run::{RunError, run};
 pub use shutdown::{Grace, ShutdownReport, Survivor};
 
 use crate::task::JoinHandle;
@@ -180,33 +182,6 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Runtime").field(&self.handle).finish()
-    }
-}
-
-/// Runs a future to its end on a new runtime; then cancels the tasks that are left, waits until
-/// they are gone, and closes the runtime. The way into most programs.
-///
-/// Tasks that do not end within ten seconds of being cancelled are reported and left behind;
-/// [`Builder::grace`] gives them another time.
-///
-/// # Panics
-///
-/// If the future panics, or if the system refuses threads or an event queue. Use
-/// [`Runtime::builder`] to be told of the latter by an error.
-///
-/// # Examples
-///
-/// ```
-/// let answer = weftline::run(async {
-///     let task = weftline::spawn(async { 6 * 7 });
-///     task.await.unwrap()
-/// });
-/// assert_eq!(answer, 42);
-/// ```
-pub fn run<F: Future>(main: F) -> F::Output {
-    match Runtime::builder().run(main) {
-        Ok(output) => output,
-        Err(error) => panic!("no runtime: {error}"),
     }
 }
 

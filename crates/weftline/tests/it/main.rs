@@ -26,6 +26,9 @@ mod panics;
 mod probe;
 mod rig;
 mod shutdown;
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "signals are sent by C calls")]
+mod signals;
 mod spawn;
 mod stranded;
 mod stress;

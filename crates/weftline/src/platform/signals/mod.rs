@@ -1,0 +1,21 @@
+//! The signals that ask a process to end, for a program whose main future is to be asked instead.
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a signal handler is installed by C calls")]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::{Caught, catch, end_by};
+
+#[cfg(not(unix))]
+mod absent;
+#[cfg(not(unix))]
+pub(crate) use absent::{Caught, catch, end_by};
+
+/// A signal that asks a process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndSignal {
+    /// The user's, by Ctrl-C.
+    Interrupt,
+    /// The system's.
+    Terminate,
+}
