@@ -2,24 +2,19 @@
 //! has aged there.
 //!
 //! A job in a slot is announced to nobody, since its worker takes it next, almost always within
-//! microseconds. For the other cases one idle worker *watches*: it sleeps in steps, and takes from
-//! the slot of a worker that has not begun another poll since the last look. It stops watching once
-//! all workers have slept for a while, so that an idle runtime makes no wake-up; the next job in a
-//! slot calls a watcher again.
+//! microseconds. In the other cases it is whoever watches (`watch.rs`) that takes it: from the slot
+//! of a worker that has not begun another poll since the last look.
 
+use super::watch::FIRST_STEP;
 use super::worker::Local;
 use crate::job::Job;
-use crate::platform::TIME_PASSES;
-use crate::platform::atomic::{Ordering, fence};
+use crate::platform::atomic::Ordering;
 use std::cell::Cell;
 use std::time::Duration;
 
 /// How long a job may stay in the slot of a worker that is inside one poll before others take it.
 /// Longer than almost every poll, so that a task stays with the one that woke it.
-const SLOT_AGE: Duration = Duration::from_micros(500);
-
-/// The longest step of watching.
-const LONGEST_STEP: Duration = Duration::from_millis(4);
+const SLOT_AGE: Duration = FIRST_STEP;
 
 /// The other workers, in an order that is new each time.
 pub(super) struct Victims {
@@ -85,61 +80,6 @@ impl SlotWatch {
 }
 
 impl Local {
-    /// How long a worker that is about to sleep may do so, if it is the one that watches.
-    pub(super) fn time_to_watch(&self) -> Option<Duration> {
-        if !TIME_PASSES {
-            return None;
-        }
-        if self.watch.get().is_none() {
-            // The caller is counted among the sleepers already.
-            let others_sleep = self.shared.sleep.sleeping() >= self.shared.workers();
-            // Relaxed: no data hangs on it; only the exchange decides.
-            if others_sleep || self.shared.watched.swap(true, Ordering::Relaxed) {
-                return None;
-            }
-            self.watch.set(Some(SLOT_AGE));
-        }
-        self.watch.get()
-    }
-
-    /// After a step of watching: looks less often from step to step, and stops once all workers
-    /// have slept through the longest one.
-    pub(super) fn watch_on(&self) {
-        let Some(step) = self.watch.get() else { return };
-        let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers();
-        if step >= LONGEST_STEP && all_sleep {
-            self.stop_watching();
-        } else {
-            self.watch.set(Some((step * 2).min(LONGEST_STEP)));
-        }
-    }
-
-    /// The watcher has something else to do, or nothing to watch any more.
-    pub(super) fn stop_watching(&self) {
-        if self.watch.take().is_some() {
-            // Relaxed: see `time_to_watch`.
-            self.shared.watched.store(false, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether another worker's slot is full.
-    pub(super) fn sees_full_slot(&self) -> bool {
-        let mut others = self.shared.remotes.iter().enumerate();
-        others.any(|(index, remote)| index != self.index && !remote.slot.is_empty())
-    }
-
-    /// The watcher has a job to run: if there is something to watch, another one must.
-    #[cold]
-    pub(super) fn hand_watch_over(&self) {
-        self.stop_watching();
-        // SeqCst: pairs with the fence in `call_watcher`: either whoever fills a slot sees that
-        // nobody watches, or the slot is seen full here.
-        fence(Ordering::SeqCst);
-        if self.sees_full_slot() {
-            self.shared.call_watcher_if_none();
-        }
-    }
-
     /// A job from the slot of a worker that has been in one poll for too long.
     pub(super) fn take_aged_slot(&self) -> Option<Job> {
         let others = || {
