@@ -1,20 +1,19 @@
-//! Where an idle worker looks: the others' queues in a random order, and their slots once a job
-//! has aged there.
+//! Where an idle worker looks: the others' queues in a random order, and what those inside of a long
+//! poll have left behind.
 //!
-//! A job in a slot is announced to nobody, since its worker takes it next, almost always within
-//! microseconds. In the other cases it is whoever watches (`watch.rs`) that takes it: from the slot
-//! of a worker that has not begun another poll since the last look.
+//! A job in a slot is announced to nobody, since its worker takes it next, and its timers are its
+//! own, almost always within microseconds. In the other cases it is whoever watches (`watch.rs`) that
+//! takes the job, from the slot of a worker that has not begun another poll since the last look, and
+//! that fires the timers.
 
-use super::watch::FIRST_STEP;
 use super::worker::Local;
 use crate::job::Job;
 use crate::platform::atomic::Ordering;
 use std::cell::Cell;
-use std::time::Duration;
 
-/// How long a job may stay in the slot of a worker that is inside one poll before others take it.
-/// Longer than almost every poll, so that a task stays with the one that woke it.
-const SLOT_AGE: Duration = FIRST_STEP;
+/// A poll that lasts longer is a long one: others look after what its worker left behind. Longer than
+/// almost every poll, so that a task stays with the one that woke it.
+pub(super) const LONG_POLL_NS: u64 = 500_000;
 
 /// The other workers, in an order that is new each time.
 pub(super) struct Victims {
@@ -58,7 +57,7 @@ impl Victims {
 /// What a worker remembers of the others' slots.
 ///
 /// The owner of a slot counts its polls; an idle worker brings the clock. A slot that is full
-/// while the count stands still for [`SLOT_AGE`] belongs to a worker that will not come soon.
+/// while the count stands still for [`LONG_POLL_NS`] belongs to a worker that will not come soon.
 pub(super) struct SlotWatch {
     /// For each worker its count of polls, and when it was first seen so.
     seen: Box<[(u64, u64)]>,
@@ -69,17 +68,26 @@ impl SlotWatch {
         Self { seen: vec![(u64::MAX, 0); workers].into_boxed_slice() }
     }
 
-    /// Whether a worker has been in its present poll for longer than [`SLOT_AGE`].
+    /// Whether a worker has been in its present poll for longer than [`LONG_POLL_NS`].
     fn is_stale(&mut self, worker: usize, polls: u64, now_ns: u64) -> bool {
         let (seen, since_ns) = &mut self.seen[worker];
         if *seen != polls {
             (*seen, *since_ns) = (polls, now_ns);
         }
-        u128::from(now_ns - *since_ns) >= SLOT_AGE.as_nanos()
+        now_ns - *since_ns >= LONG_POLL_NS
     }
 }
 
 impl Local {
+    /// Harvests the timers of workers that have not come to do so for as long as a long poll.
+    pub(super) fn expire_overdue_timers(&self, now_ns: u64) {
+        for remote in &self.shared.remotes {
+            if now_ns.saturating_sub(remote.timers.next_deadline_ns()) >= LONG_POLL_NS {
+                self.expire(&remote.timers, now_ns);
+            }
+        }
+    }
+
     /// A job from the slot of a worker that has been in one poll for too long.
     pub(super) fn take_aged_slot(&self) -> Option<Job> {
         let others = || {

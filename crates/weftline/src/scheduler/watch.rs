@@ -1,15 +1,15 @@
 //! Who watches while others run.
 //!
 //! A worker that goes into a poll leaves something behind that it alone looks after, and soon: the
-//! job in its slot, the driver where it waited. Telling others of it each time would cost more than
+//! job in its slot, its timers, the driver where it waited. Telling others of it each time would cost more than
 //! it brings, since almost every poll is over within microseconds. For the others there is this
 //! rule:
 //!
 //! > Whenever a worker runs and another sleeps, some sleeper *watches*, or somebody who is awake
 //! > without a job will, or will see to it.
 //!
-//! A watcher sleeps in steps. After each it tries to get the driver token, as whoever parks does,
-//! and looks at the others' slots (`steal.rs`). Three places keep the rule:
+//! A watcher sleeps in steps. After each it looks at the others' slots and timers (`steal.rs`), and
+//! tries to get the driver token, as whoever parks does. Three places keep the rule:
 //!
 //! - Whoever parks while another is awake and nobody watches does so ([`Watch::begin_if_none`]).
 //! - Whoever goes off to run something after it slept or searched watches no more
@@ -21,14 +21,15 @@
 //! `a_watcher_that_goes_off_to_run_leaves_another_one` and those after it.
 
 use super::sleep::Sleep;
+use super::steal::LONG_POLL_NS;
 use super::worker::Local;
 use crate::platform::TIME_PASSES;
 use crate::platform::atomic::{AtomicUsize, Ordering, fence};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The first step: longer than almost every poll.
-pub(super) const FIRST_STEP: Duration = Duration::from_micros(500);
+/// The first step.
+const FIRST_STEP: Duration = Duration::from_nanos(LONG_POLL_NS);
 /// The longest step. Each one is as long as all before it together.
 const LONGEST_STEP: Duration = Duration::from_millis(4);
 /// How long a worker that begins to watch does so in each of its sleeps: workers that run and sleep
@@ -152,10 +153,15 @@ impl Local {
         }
     }
 
-    /// A watcher that has slept gives up once its spell is over, unless it is needed.
+    /// A watcher that has slept looks around; it gives up once its spell is over, unless it is
+    /// needed.
     pub(super) fn watch_on(&self, now_ns: u64) {
         let (watch, watcher) = (&self.shared.watch, &self.watcher);
-        if watcher.counted.get() && now_ns >= watcher.spell_ends_ns.get() {
+        if !watcher.counted.get() {
+            return;
+        }
+        self.expire_overdue_timers(now_ns);
+        if now_ns >= watcher.spell_ends_ns.get() {
             let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers();
             if all_sleep || watch.has_several() {
                 watch.give_up();

@@ -233,7 +233,7 @@ impl Local {
         self.expire(&self.shared.outside_timers, now_ns);
     }
 
-    fn expire(&self, timers: &Timers, now_ns: u64) {
+    pub(super) fn expire(&self, timers: &Timers, now_ns: u64) {
         if timers.next_deadline_ns() <= now_ns {
             timers.expire(now_ns, TIMERS_PER_TURN, &mut self.wakers.borrow_mut());
         }

@@ -10,7 +10,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 use std::{net, thread};
 use weftline::net::UdpSocket;
-use weftline::task::budget;
+use weftline::task::{self, budget};
 use weftline::{Runtime, spawn, spawn_pinned, yield_now};
 
 /// A runtime whose workers have all fallen asleep, and long ago stopped to watch.
@@ -148,6 +148,24 @@ fn events_reach_an_idle_worker_while_another_is_held_by_a_foreign_waker() {
         let others = [runtime.spawn(async {}), runtime.spawn(async {})];
         others.into_iter().for_each(|other| other.wait().unwrap());
         held.release();
+    });
+}
+
+#[test]
+fn a_timer_of_a_worker_that_is_held_is_served_by_an_idle_one() {
+    within_limit(|| {
+        let runtime = asleep(3);
+        let holding = runtime.spawn(async {
+            let gate = Gate::new();
+            let opens = gate.clone();
+            // Polled here at once, so that the timer is this worker's.
+            let _sleeping = task::Builder::new().eager(true).spawn(async move {
+                weftline::time::sleep(Duration::from_millis(20)).await;
+                opens.open();
+            });
+            gate.block();
+        });
+        holding.wait().unwrap();
     });
 }
 
