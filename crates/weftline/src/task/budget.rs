@@ -24,24 +24,31 @@ const QUESTIONS_PER_CLOCK: u32 = 32;
 /// many futures that are all ready.
 const MAX_REFUSALS: u32 = 1024;
 
-/// How far the present poll has come.
-#[derive(Clone, Copy)]
+/// How far the present poll has come. Cells of their own, so that what is stored is loaded as it was
+/// stored: loading all of it at once waits until the stores before have left the processor.
 struct Budget {
-    /// Questions left until the clock is read; zero where this thread polls nothing of ours, so
-    /// that there is no slice.
-    questions: u32,
+    /// Questions left until the next look at the clock or at the refusals; zero where this thread
+    /// polls nothing of ours, so that there is no slice.
+    questions: Cell<u32>,
+    /// How often the answer was that the slice is used up; then each question is looked at.
+    refusals: Cell<u32>,
     /// When the clock was read first in this poll.
-    began: Option<Instant>,
-    /// How often the answer was that the slice is used up.
-    refusals: u32,
+    began: Cell<Option<Instant>>,
 }
 
-const FRESH: Budget = Budget { questions: QUESTIONS_PER_CLOCK, began: None, refusals: 0 };
-
-const NONE: Budget = Budget { questions: 0, began: None, refusals: 0 };
-
 thread_local! {
-    static BUDGET: Cell<Budget> = const { Cell::new(NONE) };
+    static BUDGET: Budget = const {
+        Budget { questions: Cell::new(0), refusals: Cell::new(0), began: Cell::new(None) }
+    };
+}
+
+impl Budget {
+    /// A slice begins.
+    fn renew(&self) {
+        self.questions.set(QUESTIONS_PER_CLOCK);
+        self.refusals.set(0);
+        self.began.set(None);
+    }
 }
 
 /// The slice of one poll, until it is dropped.
@@ -54,14 +61,26 @@ impl Slice {
     /// A poll begins.
     #[inline]
     pub(crate) fn begin() -> Self {
-        Self { outer: BUDGET.with(|budget| budget.replace(FRESH)) }
+        BUDGET.with(|budget| {
+            let outer = Budget {
+                questions: budget.questions.clone(),
+                refusals: budget.refusals.clone(),
+                began: budget.began.clone(),
+            };
+            budget.renew();
+            Self { outer }
+        })
     }
 }
 
 impl Drop for Slice {
     #[inline]
     fn drop(&mut self) {
-        BUDGET.with(|budget| budget.set(self.outer));
+        BUDGET.with(|budget| {
+            budget.questions.set(self.outer.questions.get());
+            budget.refusals.set(self.outer.refusals.get());
+            budget.began.set(self.outer.began.get());
+        });
     }
 }
 
@@ -89,39 +108,37 @@ impl Drop for Slice {
 #[inline]
 #[must_use]
 pub fn is_spent() -> bool {
-    BUDGET.with(|cell| {
-        let mut budget = cell.get();
-        if budget.questions == 0 {
+    BUDGET.with(|budget| {
+        let questions = budget.questions.get();
+        if questions > 1 {
+            budget.questions.set(questions - 1);
             return false;
         }
-        if budget.refusals > 0 {
-            return refuse(cell, budget);
-        }
-        budget.questions -= 1;
-        if budget.questions == 0 {
-            read_clock(&mut budget);
-        }
-        cell.set(budget);
-        budget.refusals > 0
+        questions == 1 && look(budget)
     })
 }
 
-/// The slice is used up, and is asked for again in the same poll. So often only an executor inside of
-/// the poll asks that begins no slices of its own, and would ask for ever: it gets a new one.
+/// The last question before a look. After a refusal each one is.
 #[cold]
-fn refuse(cell: &Cell<Budget>, mut budget: Budget) -> bool {
-    budget.refusals += 1;
-    let refused = budget.refusals <= MAX_REFUSALS;
-    cell.set(if refused { budget } else { FRESH });
-    refused
-}
-
-#[cold]
-fn read_clock(budget: &mut Budget) {
-    budget.questions = QUESTIONS_PER_CLOCK;
-    let now = Instant::now();
-    let began = *budget.began.get_or_insert(now);
-    budget.refusals = u32::from(now.duration_since(began) >= SLICE);
+fn look(budget: &Budget) -> bool {
+    let refusals = budget.refusals.get();
+    if refusals == 0 {
+        let now = Instant::now();
+        let began = budget.began.get().unwrap_or(now);
+        budget.began.set(Some(began));
+        if now.duration_since(began) < SLICE {
+            budget.questions.set(QUESTIONS_PER_CLOCK);
+            return false;
+        }
+    }
+    // So often only an executor inside of the poll asks that begins no slices of its own, and would
+    // ask for ever: it gets a new one.
+    if refusals == MAX_REFUSALS {
+        budget.renew();
+        return false;
+    }
+    budget.refusals.set(refusals + 1);
+    true
 }
 
 /// Asks whether a leaf future may make progress now.
