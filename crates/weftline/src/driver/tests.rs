@@ -7,7 +7,7 @@ use crate::platform::model;
 use crate::platform::poller::Event;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 
 /// Counts its wake-ups.
 #[derive(Default)]

@@ -123,6 +123,11 @@ impl TcpStream {
     /// ```
     pub fn from_std(stream: StdTcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        Self::from_nonblocking(stream)
+    }
+
+    /// Takes over a connection that is in non-blocking mode already.
+    pub(super) fn from_nonblocking(stream: StdTcpStream) -> io::Result<Self> {
         let io = Async::register(stream, Assume::Ready, Kind::PlainStream)?;
         Ok(Self { io })
     }
