@@ -511,6 +511,56 @@ fn a_future_dropped_at_the_end_may_use_its_runtime() {
     });
 }
 
+/// Spawns itself again when it is dropped, for as long as `left` is not zero.
+struct SpawnsAgain {
+    handle: Handle,
+    left: Option<usize>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl SpawnsAgain {
+    fn spawn(self) {
+        drop(self.handle.clone().spawn(async move {
+            let _spawns = self;
+            pending::<()>().await;
+        }));
+    }
+}
+
+impl Drop for SpawnsAgain {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        let (handle, drops) = (self.handle.clone(), self.drops.clone());
+        match self.left {
+            Some(0) => {}
+            Some(left) => Self { handle, left: Some(left - 1), drops }.spawn(),
+            None => Self { handle, left: None, drops }.spawn(),
+        }
+    }
+}
+
+#[test]
+fn destructors_that_spawn_after_the_end_all_run_and_fill_no_stack() {
+    within_limit(|| {
+        let runtime = runtime_of(1);
+        let (handle, drops) = (runtime.handle().clone(), Arc::default());
+        drop(runtime);
+        SpawnsAgain { handle, left: Some(10_000), drops: Arc::clone(&drops) }.spawn();
+        assert_eq!(drops.load(Ordering::SeqCst), 10_001);
+    });
+}
+
+#[test]
+fn a_destructor_that_spawns_itself_again_for_ever_is_reported_and_not_followed() {
+    within_limit(|| {
+        let runtime = runtime_of(1);
+        let handle = runtime.handle().clone();
+        SpawnsAgain { handle, left: None, drops: Arc::default() }.spawn();
+        let report = runtime.shutdown(Grace::For(Duration::from_millis(20)));
+        assert_eq!(report.survivors().len(), 1, "{report}");
+    });
+}
+
 #[test]
 fn an_ended_runtime_leaves_no_thread_and_uses_no_time() {
     if !in_child("shutdown::an_ended_runtime_leaves_no_thread_and_uses_no_time") {
