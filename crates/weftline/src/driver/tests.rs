@@ -242,6 +242,7 @@ mod real {
     use crate::platform::poller::{EVENTS_PER_WAIT, descriptor};
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::task::Poll;
     use std::time::{Duration, Instant};
 
     const LONG: Duration = Duration::from_secs(20);
