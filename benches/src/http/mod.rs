@@ -5,6 +5,6 @@
 //! client.
 
 pub mod serve;
-#[expect(unsafe_code, reason = "hyper's read cursor is advanced by an unsafe call")]
+#[expect(unsafe_code, reason = "hyper's read cursor is unsafe to use")]
 pub mod stream;
 pub mod wrk;

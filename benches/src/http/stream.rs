@@ -1,9 +1,9 @@
 //! Streams as hyper wants them: one adapter for every stream with the `futures-io` traits, one for
 //! blocking streams.
 //!
-//! tokio's streams go through the adapter of `hyper-util` instead, which its users take. The only
-//! difference is that the adapter here clears hyper's read buffer before it is read into, because
-//! `futures-io` asks for initialised bytes.
+//! tokio's streams go through the adapter of `hyper-util` instead, which its users take. Like that
+//! one, Weftline's reads into hyper's buffer as it is; `futures-io`, which smol's goes by, asks for
+//! initialised bytes, so that the buffer is cleared first.
 
 use std::{
     io::{self, IoSlice, Read as _, Write as _},
@@ -15,19 +15,53 @@ use std::{
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// A stream with the traits of `futures-io`.
+/// A stream that is written to by the traits of `futures-io`, and read from in its own way.
 pub struct FuturesIo<S>(pub S);
 
-impl<S: AsyncRead + Unpin> Read for FuturesIo<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+/// A stream's way to read into a buffer of hyper's.
+pub trait ReadInto: Unpin {
+    /// Reads and advances the cursor.
+    fn poll_read_into(
+        &mut self,
+        context: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>>;
+}
+
+impl ReadInto for smol::net::TcpStream {
+    fn poll_read_into(
+        &mut self,
         context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let length =
-            ready!(Pin::new(&mut self.0).poll_read(context, cursor.initialize_unfilled()))?;
+        let length = ready!(Pin::new(self).poll_read(context, cursor.initialize_unfilled()))?;
         advance(&mut cursor, length);
         Poll::Ready(Ok(()))
+    }
+}
+
+impl ReadInto for weftline::net::TcpStream {
+    fn poll_read_into(
+        &mut self,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // SAFETY: what is initialised stays so: the stream only writes to the buffer.
+        let buffer = unsafe { cursor.as_mut() };
+        let length = ready!(self.poll_read_uninit(context, buffer))?;
+        // SAFETY: so many bytes were just read.
+        unsafe { cursor.advance(length) };
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: ReadInto> Read for FuturesIo<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.0.poll_read_into(context, cursor)
     }
 }
 

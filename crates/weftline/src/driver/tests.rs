@@ -7,7 +7,7 @@ use crate::platform::model;
 use crate::platform::poller::Event;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 
 /// Counts its wake-ups.
 #[derive(Default)]
@@ -242,6 +242,7 @@ mod real {
     use crate::platform::poller::{EVENTS_PER_WAIT, descriptor};
     use std::io::{Read, Write};
     use std::os::unix::net::UnixStream;
+    use std::task::Poll;
     use std::time::{Duration, Instant};
 
     const LONG: Duration = Duration::from_secs(20);

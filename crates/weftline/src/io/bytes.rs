@@ -48,8 +48,16 @@ where
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let wanted = buf.len();
-        self.operate(Direction::Read, |mut io| io.read(buf), |n| is_short(*n, wanted)).await
+        self.read_bytes(buf.len(), |mut io| io.read(buf)).await
+    }
+
+    /// Reads by `read`, which asks for `wanted` bytes.
+    pub(crate) async fn read_bytes(
+        &self,
+        wanted: usize,
+        read: impl FnMut(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        self.operate(Direction::Read, read, |n| is_short(*n, wanted)).await
     }
 
     /// Reads into several buffers, one after the other, as [`read`](Async::read) into one.
@@ -80,8 +88,7 @@ where
     /// ```
     pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let wanted = bufs.iter().map(|buf| buf.len()).sum();
-        let read = |mut io: &T| io.read_vectored(bufs);
-        self.operate(Direction::Read, read, |n| is_short(*n, wanted)).await
+        self.read_bytes(wanted, |mut io| io.read_vectored(bufs)).await
     }
 
     /// Reads until `buf` is full.
@@ -340,7 +347,7 @@ fn poll_exclusive<T: AsDescriptor>(
 
 /// Runs `operation` on a shared object, as the one poll-style reader or writer.
 #[inline]
-fn poll_shared<T: AsDescriptor>(
+pub(crate) fn poll_shared<T: AsDescriptor>(
     io: &Async<T>,
     direction: Direction,
     cx: &mut Context<'_>,

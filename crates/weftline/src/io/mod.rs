@@ -11,6 +11,7 @@ mod pollable;
 mod tests;
 mod watch;
 
+pub(crate) use bytes::poll_shared;
 pub use futures_io::{AsyncRead, AsyncWrite};
 pub use pollable::Async;
 pub(crate) use watch::{Assume, Direction, Kind, Place};

@@ -5,7 +5,9 @@ use super::address::ToSocketAddrs;
 use super::tcp_listener_builder::TcpListenerBuilder;
 use super::tcp_stream::TcpStream;
 use crate::io::{Assume, Async, Kind};
+use crate::platform;
 use futures_core::Stream;
+use socket2::SockRef;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -141,8 +143,8 @@ impl TcpListener {
     /// See the type.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut accepting = Accepting::new(&self.io);
-        let (stream, peer) = poll_fn(|cx| accepting.poll(cx, net::TcpListener::accept)).await?;
-        Ok((TcpStream::from_std(stream)?, peer))
+        let (stream, peer) = poll_fn(|cx| accepting.poll(cx, accept)).await?;
+        Ok((TcpStream::from_nonblocking(stream)?, peer))
     }
 
     /// The connections as a stream that never ends, each as [`accept`](TcpListener::accept) gives
@@ -168,6 +170,15 @@ impl TcpListener {
     }
 }
 
+/// Accepts in non-blocking mode.
+fn accept(listener: &net::TcpListener) -> io::Result<(net::TcpStream, SocketAddr)> {
+    let (connection, peer) = platform::accept::accept(&SockRef::from(listener))?;
+    let peer = peer.as_socket().ok_or_else(|| {
+        io::Error::other(format!("a TCP peer of the address family {}", peer.family()))
+    })?;
+    Ok((connection.into(), peer))
+}
+
 /// The connections that come in at a [`TcpListener`]; made by [`TcpListener::incoming`].
 ///
 /// # Examples
@@ -183,8 +194,9 @@ impl Stream for Incoming<'_> {
     type Item = io::Result<TcpStream>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let accepted = self.accepting.poll(cx, net::TcpListener::accept);
-        accepted.map(|found| Some(found.and_then(|(stream, _)| TcpStream::from_std(stream))))
+        let accepted = self.accepting.poll(cx, accept);
+        accepted
+            .map(|found| Some(found.and_then(|(stream, _)| TcpStream::from_nonblocking(stream))))
     }
 }
 

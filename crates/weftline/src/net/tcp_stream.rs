@@ -4,10 +4,13 @@ use super::address::ToSocketAddrs;
 use super::delegate::{delegate_read, delegate_write};
 use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Splittable, WriteHalf};
 use super::tcp_stream_builder::TcpStreamBuilder;
-use crate::io::{Assume, Async, Kind};
+use crate::io::{Assume, Async, Direction, Kind, poll_shared};
+use socket2::SockRef;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
+use std::task::{Context, Poll};
 
 pub(super) use std::net::TcpStream as StdTcpStream;
 
@@ -120,6 +123,11 @@ impl TcpStream {
     /// ```
     pub fn from_std(stream: StdTcpStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        Self::from_nonblocking(stream)
+    }
+
+    /// Takes over a connection that is in non-blocking mode already.
+    pub(super) fn from_nonblocking(stream: StdTcpStream) -> io::Result<Self> {
         let io = Async::register(stream, Assume::Ready, Kind::PlainStream)?;
         Ok(Self { io })
     }
@@ -220,6 +228,70 @@ impl TcpStream {
     /// [`Async::read_to_end`] for errors, cancel safety and an example.
     pub async fn read_to_end(&self, buf: &mut Vec<u8>) -> io::Result<usize> {
         self.io.read_to_end(buf).await
+    }
+
+    /// Reads into memory that need not be initialised: how to fill a buffer for the first time
+    /// without clearing it before. Otherwise as [`read`](TcpStream::read).
+    ///
+    /// The first `n` bytes of `buf` are initialised where the result is `n`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](TcpStream::read).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`read`](TcpStream::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # weftline::run(async {
+    /// # use weftline::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (server, _) = listener.accept().await?;
+    /// client.write_all(b"GET").await?;
+    /// let mut head = Vec::with_capacity(1024);
+    /// let n = server.read_uninit(head.spare_capacity_mut()).await?;
+    /// // SAFETY: so many bytes were read into the spare capacity.
+    /// unsafe { head.set_len(n) };
+    /// assert_eq!(head, b"GET");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub async fn read_uninit(&self, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        self.io.read_bytes(buf.len(), |stream| SockRef::from(stream).recv(buf)).await
+    }
+
+    /// As [`read_uninit`](TcpStream::read_uninit), for futures that are written by hand. Of several
+    /// tasks that ask, the last one is woken.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](TcpStream::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # weftline::run(async {
+    /// # use weftline::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (server, _) = listener.accept().await?;
+    /// use std::{future::poll_fn, mem::MaybeUninit};
+    ///
+    /// client.write_all(b"GET").await?;
+    /// let mut head = [MaybeUninit::uninit(); 1024];
+    /// assert_eq!(poll_fn(|cx| server.poll_read_uninit(cx, &mut head)).await?, 3);
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = buf.len();
+        poll_shared(&self.io, Direction::Read, cx, wanted, |stream| SockRef::from(stream).recv(buf))
     }
 
     /// Reads what is there without taking it: the next read sees it again.

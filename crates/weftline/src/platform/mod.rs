@@ -14,6 +14,7 @@ mod real;
 #[cfg(not(all(test, any(loom, miri))))]
 use real as chosen;
 
+pub(crate) mod accept;
 #[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
 pub(crate) mod fork;
 pub(crate) mod parker;

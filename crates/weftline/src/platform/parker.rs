@@ -44,13 +44,10 @@ impl Parker {
         Self { state: AtomicU32::new(EMPTY), owner: OnceLock::new(), patience: Patience::new() }
     }
 
-    /// Waits for the token, at most for `limit`, and takes it. False: it did not come.
+    /// Waits for the token, at most for `limit`, and takes it. False: it has not come yet; a wait
+    /// with a limit may end early.
     pub(crate) fn park(&self, limit: Option<Duration>) -> bool {
-        if self.take() {
-            return true;
-        }
-        let began = Instant::now();
-        self.sleep(began, limit)
+        self.take() || self.sleep(limit)
     }
 
     /// As [`Parker::park`], for a thread that has nothing else to do: it may look for the token for
@@ -60,26 +57,24 @@ impl Parker {
             return true;
         }
         let began = Instant::now();
-        let taken = self.sleep(began, limit);
+        let taken = self.sleep(limit);
         if taken {
             self.patience.note_wait(began.elapsed());
         }
         taken
     }
 
-    fn sleep(&self, began: Instant, limit: Option<Duration>) -> bool {
+    fn sleep(&self, limit: Option<Duration>) -> bool {
         self.owner.get_or_init(thread::current);
         if !self.go(PARKED) {
             return true;
         }
+        if let Some(limit) = limit {
+            thread::park_timeout(limit);
+            return self.come_back();
+        }
         loop {
-            match limit {
-                None => thread::park(),
-                Some(limit) => match limit.checked_sub(began.elapsed()) {
-                    Some(rest) if !rest.is_zero() => thread::park_timeout(rest),
-                    _ => return self.come_back(),
-                },
-            }
+            thread::park();
             if self.take() {
                 return true;
             }

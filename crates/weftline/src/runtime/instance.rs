@@ -1,6 +1,6 @@
 //! One running runtime: what its handles and threads hold in common.
 
-use super::{Handle, context};
+use super::{Handle, context, shutdown};
 use crate::driver::Driver;
 use crate::job::Job;
 use crate::platform::deque::Worker;
@@ -65,7 +65,8 @@ impl Instance {
         });
         for (index, queue) in queues.into_iter().enumerate() {
             if let Err(error) = instance.clone().start_worker(index, queue) {
-                instance.shared.stop();
+                // Hooks of the threads that did start may have spawned.
+                shutdown::abandon(&instance);
                 return Err(error);
             }
         }

@@ -4,7 +4,6 @@ use super::builder::BuildError;
 use super::{Builder, Runtime, shutdown};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::signals::{self, Caught, EndSignal};
-use crate::platform::thread;
 use crate::task::{self, JoinError, Task};
 use std::fmt;
 use std::future::Future;
@@ -54,8 +53,7 @@ pub(super) struct EndSignals {
 
 impl EndSignals {
     fn chosen(self) -> Vec<EndSignal> {
-        let on_main_thread = || thread::current().name() == Some("main");
-        let interrupt = self.interrupt.unwrap_or_else(on_main_thread);
+        let interrupt = self.interrupt.unwrap_or_else(signals::is_main_thread);
         let both = [(interrupt, EndSignal::Interrupt), (self.terminate, EndSignal::Terminate)];
         both.into_iter().filter(|(chosen, _)| *chosen).map(|(_, signal)| signal).collect()
     }

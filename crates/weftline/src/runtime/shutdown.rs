@@ -203,6 +203,12 @@ fn end(instance: &Instance, grace: Grace) -> ShutdownReport {
     report
 }
 
+/// Ends what has not started as a whole.
+pub(super) fn abandon(instance: &Instance) {
+    refuse_and_cancel(instance);
+    stop(instance);
+}
+
 /// Takes no more tasks, and cancels those there are.
 fn refuse_and_cancel(instance: &Instance) {
     let rosters = &instance.rosters;

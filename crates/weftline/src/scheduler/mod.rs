@@ -2,7 +2,8 @@
 //!
 //! Begin reading here: [`Shared`] is everything that all workers of a runtime see. `worker.rs` is
 //! the loop that each of them runs, `queues.rs` and `steal.rs` are where its jobs come from,
-//! `sleep.rs` decides who sleeps and who is woken, `park.rs` blocks. `blocking.rs` is apart: the
+//! `sleep.rs` decides who sleeps and who is woken, `watch.rs` who looks after what a running worker
+//! leaves behind, `park.rs` blocks. `blocking.rs` is apart: the
 //! threads for jobs that may block.
 
 mod blocking;
@@ -13,6 +14,7 @@ mod sleep;
 mod steal;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool};
@@ -34,6 +36,7 @@ use queues::{Inbox, ShardedInjector, Slot};
 use sleep::Sleep;
 use std::sync::Arc;
 use std::task::Waker;
+use watch::Watch;
 
 /// Everything that all workers of a runtime see.
 pub(crate) struct Shared {
@@ -43,6 +46,8 @@ pub(crate) struct Shared {
     injector: ShardedInjector,
     /// Who sleeps.
     sleep: Sleep,
+    /// Who watches meanwhile.
+    watch: Watch,
     /// The kernel's events.
     pub(crate) driver: Arc<Driver>,
     /// The right to wait in the driver.
@@ -55,8 +60,6 @@ pub(crate) struct Shared {
     pub(crate) hooks: Hooks,
     /// Threads for jobs that may block.
     pub(crate) blocking: BlockingPool,
-    /// Whether a worker watches the slots.
-    watched: AtomicBool,
     /// The workers end as soon as they see it.
     stop: AtomicBool,
     /// The worker that the next pinned task goes to.
@@ -93,13 +96,13 @@ impl Shared {
             remotes: remotes.collect(),
             injector: ShardedInjector::new(workers),
             sleep: Sleep::new(workers),
+            watch: Watch::new(),
             driver: Arc::new(driver),
             driver_token: DriverToken::new(),
             outside_timers: Arc::new(Timers::new()),
             clock: Clock::new(),
             hooks,
             blocking,
-            watched: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             next_pinned: AtomicUsize::new(0),
         };
@@ -122,26 +125,6 @@ impl Shared {
     #[inline]
     fn work_posted(&self) {
         if let Some(worker) = self.sleep.work_posted() {
-            self.wake_worker(worker);
-        }
-    }
-
-    /// Something is left to whoever watches: a job in a slot, or the driver. If nobody does,
-    /// somebody must.
-    #[inline]
-    fn call_watcher_if_none(&self) {
-        // Relaxed: a look that spares the fence where it would be in vain. A watcher that gives up
-        // meanwhile looks at the slots once more.
-        if !self.watched.load(Ordering::Relaxed) && self.sleep.somebody_sleeps() {
-            self.call_watcher();
-        }
-    }
-
-    #[cold]
-    fn call_watcher(&self) {
-        // SeqCst: pairs with the fence in `hand_watch_over`.
-        fence(Ordering::SeqCst);
-        if let Some(worker) = self.sleep.choose_sleeper() {
             self.wake_worker(worker);
         }
     }

@@ -2,7 +2,9 @@
 
 use super::sleep::Searching;
 use super::worker::Local;
+use crate::driver::clock::NEVER_NS;
 use crate::platform::atomic::{AtomicBool, Ordering};
+use std::ops::Range;
 use std::time::Duration;
 
 /// The right to wait in the driver, and to look into it. One worker has it at a time.
@@ -39,40 +41,29 @@ impl Local {
         let in_driver = shared.driver_token.try_take();
         shared.sleep.announce(self.index, in_driver, searching);
         // The last look; `announce` has put the fence before it.
-        let awake = shared.is_stopped() || shared.has_work(self.index);
-        let began_ns = shared.clock.now_ns();
-        if !awake {
-            self.block(in_driver);
-        }
+        let slept = if shared.is_stopped() || shared.has_work(self.index) {
+            None
+        } else {
+            Some(self.block(in_driver))
+        };
         if in_driver {
             shared.driver_token.give_back();
         }
-        let mut chosen = shared.sleep.leave(self.index);
-        if awake && chosen.is_none() {
+        let chosen = shared.sleep.leave(self.index);
+        self.note_sleep(chosen.is_some());
+        match slept {
+            Some(slept) => self.harvest(slept, in_driver, chosen),
             // The last look found work: take part in the search for it.
-            chosen = shared.sleep.start_search();
+            None => chosen.or_else(|| shared.sleep.start_search()),
         }
-        let now_ns = shared.clock.now_ns();
-        if chosen.is_some() && !awake {
-            self.patience.note_wait(Duration::from_nanos(now_ns.saturating_sub(began_ns)));
-        }
-        self.expire_timers(now_ns);
-        if in_driver {
-            self.expire_outside_timers(now_ns);
-        }
-        self.watch_on();
-        self.deliver(true);
-        if chosen.is_none() && self.has_jobs() {
-            // The harvest may be announced to nobody, and nobody may be waiting in the driver now.
-            // Whoever watches takes jobs that wait too long, and the driver when it parks.
-            shared.call_watcher_if_none();
-        }
-        chosen
     }
 
-    fn block(&self, in_driver: bool) {
+    /// Blocks until this worker is woken or has something to look after. From when to when, in
+    /// nanoseconds.
+    fn block(&self, in_driver: bool) -> Range<u64> {
         let shared = &*self.shared;
-        let limit = self.time_to_sleep(in_driver);
+        let began_ns = shared.clock.now_ns();
+        let limit = self.time_to_sleep(began_ns, in_driver);
         let parker = &shared.remotes[self.index].parker;
         if !in_driver {
             parker.park(limit);
@@ -80,22 +71,49 @@ impl Local {
             self.turn_driver(limit);
             parker.come_back();
         }
+        began_ns..shared.clock.now_ns()
     }
 
     /// How long this worker may sleep: until its own next timer, or that of the threads outside
-    /// if it sleeps in the driver, or until it looks at the slots again.
-    fn time_to_sleep(&self, in_driver: bool) -> Option<Duration> {
+    /// if it sleeps in the driver, or until its next look if it watches.
+    fn time_to_sleep(&self, now_ns: u64, in_driver: bool) -> Option<Duration> {
         let shared = &*self.shared;
         let mut deadline_ns = shared.remotes[self.index].timers.next_deadline_ns();
         if in_driver {
             deadline_ns = deadline_ns.min(shared.outside_timers.next_deadline_ns());
         }
-        let timer = (deadline_ns != u64::MAX)
-            .then(|| Duration::from_nanos(deadline_ns.saturating_sub(shared.clock.now_ns())));
-        match (timer, self.time_to_watch()) {
+        let timer = (deadline_ns != NEVER_NS)
+            .then(|| Duration::from_nanos(deadline_ns.saturating_sub(now_ns)));
+        match (timer, self.time_to_watch(now_ns)) {
             (Some(timer), Some(step)) => Some(timer.min(step)),
             (timer, step) => timer.or(step),
         }
+    }
+
+    /// What a sleep has brought: events, timers that are due, or the call of whoever chose this
+    /// worker, who is told so still if nothing else has come.
+    fn harvest(
+        &self,
+        slept: Range<u64>,
+        in_driver: bool,
+        chosen: Option<Searching>,
+    ) -> Option<Searching> {
+        let now_ns = slept.end;
+        if chosen.is_some() {
+            self.patience.note_wait(Duration::from_nanos(now_ns.saturating_sub(slept.start)));
+        }
+        self.watch_on(now_ns);
+        self.expire_timers(now_ns);
+        if in_driver {
+            self.expire_outside_timers(now_ns);
+        }
+        if self.wakers.borrow().is_empty() {
+            return chosen;
+        }
+        // A waker may be foreign code that takes its time: nobody may rely on this worker then.
+        self.found(chosen);
+        self.deliver(true);
+        None
     }
 
     /// Looks into the driver without waiting, if nobody else does.

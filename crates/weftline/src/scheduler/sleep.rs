@@ -92,16 +92,10 @@ impl Sleep {
         self.choose_sleeper()
     }
 
-    /// Whether any worker sleeps.
-    #[inline]
-    pub(crate) fn somebody_sleeps(&self) -> bool {
-        // Relaxed: a hint.
-        Counts(self.counts.load(Ordering::Relaxed)).sleeping() > 0
-    }
-
     /// How many workers sleep.
+    #[inline]
     pub(crate) fn sleeping(&self) -> usize {
-        // Relaxed: a hint.
+        // Relaxed: ordered by the caller where it matters.
         Counts(self.counts.load(Ordering::Relaxed)).sleeping() as usize
     }
 

@@ -1,6 +1,8 @@
 //! Models of the scheduler's protocols: each runs as a stress test, under loom and under Miri.
 
 use super::park::DriverToken;
+use super::sleep::Sleep;
+use super::watch::Watch;
 use super::worker::Local;
 use super::{BlockingLimits, BlockingPool, Entrance, Shared};
 use crate::driver::Driver;
@@ -99,6 +101,91 @@ fn enter(guarded: &UnsafeCell<u32>) {
 #[expect(unsafe_code, reason = "the cell is shared under the token's guard")]
 // SAFETY: as `enter`.
 unsafe impl Sync for UnsafeCell<u32> {}
+
+/// Who sleeps and who watches, without workers.
+struct Pair {
+    sleep: Sleep,
+    watch: Watch,
+}
+
+impl Pair {
+    fn new(workers: usize) -> Arc<Self> {
+        Arc::new(Self { sleep: Sleep::new(workers), watch: Watch::new() })
+    }
+
+    /// Worker 1 of two parks as `Local::park` does, for good. Whether it watches.
+    fn go_to_sleep(&self) -> bool {
+        self.sleep.announce(1, false, None);
+        self.sleep.sleeping() < 2 && self.watch.begin_if_none()
+    }
+}
+
+#[test]
+fn a_watcher_that_goes_off_to_run_leaves_another_one() {
+    model(|| {
+        let pair = Pair::new(2);
+        pair.watch.begin();
+        let other = pair.clone();
+        let thread = thread::spawn(move || other.go_to_sleep());
+        pair.watch.end();
+        let called = pair.watch.call(&pair.sleep);
+        let watches = thread.join().unwrap();
+        assert!(watches || called == Some(1), "one sleeps, one runs, nobody watches");
+    });
+}
+
+#[test]
+fn a_sleeper_that_goes_off_to_run_leaves_a_watcher() {
+    model(|| {
+        let pair = Pair::new(2);
+        pair.sleep.announce(0, true, None);
+        let other = pair.clone();
+        let thread = thread::spawn(move || other.go_to_sleep());
+        assert!(pair.sleep.leave(0).is_none());
+        let called = pair.watch.call(&pair.sleep);
+        let watches = thread.join().unwrap();
+        assert!(watches || called == Some(1), "one sleeps, one runs, nobody watches");
+    });
+}
+
+#[test]
+fn a_watcher_that_gives_up_since_all_sleep_sees_who_does_not() {
+    model(|| {
+        let pair = Pair::new(2);
+        pair.sleep.announce(0, true, None);
+        pair.watch.begin();
+        let other = pair.clone();
+        let thread = thread::spawn(move || {
+            let all_sleep = other.sleep.sleeping() + 1 >= 2;
+            if all_sleep {
+                other.watch.give_up();
+            }
+            other.go_to_sleep() || !all_sleep
+        });
+        assert!(pair.sleep.leave(0).is_none());
+        let called = pair.watch.call(&pair.sleep);
+        let watches = thread.join().unwrap();
+        assert!(watches || called == Some(1), "one sleeps, one runs, nobody watches");
+    });
+}
+
+#[test]
+fn a_searcher_that_others_rely_on_calls_a_watcher_in_their_place() {
+    model(|| {
+        let pair = Pair::new(3);
+        pair.sleep.announce(0, true, None);
+        pair.sleep.announce(1, false, None);
+        let searching = pair.sleep.start_search().expect("nobody searches yet");
+        let other = pair.clone();
+        let thread = thread::spawn(move || {
+            other.sleep.end_search(searching);
+            other.watch.call(&other.sleep)
+        });
+        assert!(pair.sleep.leave(0).is_none());
+        let called = [pair.watch.call(&pair.sleep), thread.join().unwrap()];
+        assert!(called.contains(&Some(1)), "one sleeps, two run, nobody watches");
+    });
+}
 
 #[test]
 fn a_job_posted_while_the_workers_are_stopped_is_not_lost() {

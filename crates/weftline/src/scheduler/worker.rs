@@ -4,6 +4,7 @@ use super::Shared;
 use super::queues::steal_from;
 use super::sleep::Searching;
 use super::steal::{SlotWatch, Victims};
+use super::watch::Watcher;
 use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::platform::atomic::Ordering;
@@ -15,7 +16,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Duration;
 
 /// How often a busy worker looks after timers and the injector, in nanoseconds.
 const UPKEEP_EVERY_NS: u64 = 100_000;
@@ -72,8 +72,8 @@ pub(crate) struct Local {
     victims: Victims,
     /// Whether it looks for work for a moment before it sleeps.
     pub(super) patience: Patience,
-    /// While it watches the others' slots: how long until the next look.
-    pub(super) watch: Cell<Option<Duration>>,
+    /// Its part in watching while others run.
+    pub(super) watcher: Watcher,
     /// How long others' slots have been full.
     pub(super) slot_watch: RefCell<SlotWatch>,
 }
@@ -97,7 +97,7 @@ impl Local {
             wakers: RefCell::default(),
             victims: Victims::new(index, workers),
             patience: Patience::new(),
-            watch: Cell::new(None),
+            watcher: Watcher::new(),
             slot_watch: RefCell::new(SlotWatch::new(workers)),
         }
     }
@@ -109,8 +109,8 @@ impl Local {
         while !local.shared.is_stopped() {
             match local.next_job() {
                 Some(job) => {
-                    if local.watch.get().is_some() {
-                        local.hand_watch_over();
+                    if local.is_relied_on() {
+                        local.leave_watch();
                     }
                     local.run_job(job);
                 }
@@ -233,14 +233,14 @@ impl Local {
         self.expire(&self.shared.outside_timers, now_ns);
     }
 
-    fn expire(&self, timers: &Timers, now_ns: u64) {
+    pub(super) fn expire(&self, timers: &Timers, now_ns: u64) {
         if timers.next_deadline_ns() <= now_ns {
             timers.expire(now_ns, TIMERS_PER_TURN, &mut self.wakers.borrow_mut());
         }
     }
 
     /// Calls the wakers of a harvest. `alone`: this worker has nothing else to do, so that a small
-    /// harvest needs nobody else.
+    /// harvest needs nobody else; whoever watches takes what waits too long.
     pub(super) fn deliver(&self, alone: bool) {
         let mut wakers = std::mem::take(&mut *self.wakers.borrow_mut());
         if wakers.is_empty() {
@@ -281,14 +281,16 @@ impl Local {
         }
     }
 
-    /// A searcher found work: the last one recruits another if there is more.
+    /// This worker, which slept or searched, has something to do: the last searcher recruits
+    /// another if there is more, and somebody must watch.
     pub(super) fn found(&self, searching: Option<Searching>) {
-        let Some(searching) = searching else { return };
-        self.stop_watching();
-        let last = self.shared.sleep.end_search(searching);
-        if last && (self.shared.has_work(self.index) || self.sees_full_slot()) {
-            self.shared.work_posted();
+        if let Some(searching) = searching {
+            let last = self.shared.sleep.end_search(searching);
+            if last && self.shared.has_work(self.index) {
+                self.shared.work_posted();
+            }
         }
+        self.leave_watch();
     }
 
     /// Looks everywhere once.
@@ -311,11 +313,6 @@ impl Local {
         }
         let has_work = || self.shared.has_work(self.index).then(|| self.search()).flatten();
         self.patience.look(has_work)
-    }
-
-    /// Whether this worker has something to run that it need not search for.
-    pub(super) fn has_jobs(&self) -> bool {
-        !self.queue.is_empty() || !self.pinned.borrow().is_empty()
     }
 
     fn inbox_or_own_queue(&self) -> Option<Job> {
@@ -357,12 +354,9 @@ impl Local {
             Reason::Again | Reason::AgainLater => Some(job),
             Reason::Spawned | Reason::Woken => remote.slot.put(job),
         };
-        match for_others {
-            Some(job) => {
-                self.queue.push(job);
-                self.shared.work_posted();
-            }
-            None => self.shared.call_watcher_if_none(),
+        if let Some(job) = for_others {
+            self.queue.push(job);
+            self.shared.work_posted();
         }
     }
 }

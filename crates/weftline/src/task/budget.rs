@@ -24,12 +24,13 @@ const QUESTIONS_PER_CLOCK: u32 = 32;
 /// many futures that are all ready.
 const MAX_REFUSALS: u32 = 1024;
 
-/// How far the present poll has come.
+/// How far the present poll has come. Cells of their own, so that what is stored is loaded as it was
+/// stored: loading all of it at once waits until the stores before have left the processor.
 struct Budget {
-    /// Questions left until the clock is read; zero where this thread polls nothing of ours, so
-    /// that there is no slice.
+    /// Questions left until the next look at the clock or at the refusals; zero where this thread
+    /// polls nothing of ours, so that there is no slice.
     questions: Cell<u32>,
-    /// How often the answer was that the slice is used up.
+    /// How often the answer was that the slice is used up; then each question is looked at.
     refusals: Cell<u32>,
     /// When the clock was read first in this poll.
     began: Cell<Option<Instant>>,
@@ -42,9 +43,8 @@ thread_local! {
 }
 
 impl Budget {
-    /// A new slice.
-    #[inline]
-    fn refresh(&self) {
+    /// A slice begins.
+    fn renew(&self) {
         self.questions.set(QUESTIONS_PER_CLOCK);
         self.refusals.set(0);
         self.began.set(None);
@@ -65,7 +65,7 @@ impl Slice {
             let questions = budget.questions.get();
             let nested = questions > 0;
             let outer = nested.then(|| (questions, budget.refusals.get(), budget.began.get()));
-            budget.refresh();
+            budget.renew();
             Self { outer }
         })
     }
@@ -111,39 +111,35 @@ impl Drop for Slice {
 pub fn is_spent() -> bool {
     BUDGET.with(|budget| {
         let questions = budget.questions.get();
-        if questions == 0 {
+        if questions > 1 {
+            budget.questions.set(questions - 1);
             return false;
         }
-        if budget.refusals.get() > 0 {
-            return refuse(budget);
-        }
-        budget.questions.set(questions - 1);
-        questions == 1 && read_clock(budget)
+        questions == 1 && look(budget)
     })
 }
 
-/// The slice is used up, and is asked for again in the same poll. So often only an executor inside of
-/// the poll asks that begins no slices of its own, and would ask for ever: it gets a new one.
+/// The last question before a look. After a refusal each one is.
 #[cold]
-fn refuse(budget: &Budget) -> bool {
-    let refusals = budget.refusals.get() + 1;
-    budget.refusals.set(refusals);
-    let refused = refusals <= MAX_REFUSALS;
-    if !refused {
-        budget.refresh();
+fn look(budget: &Budget) -> bool {
+    let refusals = budget.refusals.get();
+    if refusals == 0 {
+        let now = Instant::now();
+        let began = budget.began.get().unwrap_or(now);
+        budget.began.set(Some(began));
+        if now.duration_since(began) < SLICE {
+            budget.questions.set(QUESTIONS_PER_CLOCK);
+            return false;
+        }
     }
-    refused
-}
-
-#[cold]
-fn read_clock(budget: &Budget) -> bool {
-    budget.questions.set(QUESTIONS_PER_CLOCK);
-    let now = Instant::now();
-    let began = budget.began.get().unwrap_or(now);
-    budget.began.set(Some(began));
-    let spent = now.duration_since(began) >= SLICE;
-    budget.refusals.set(u32::from(spent));
-    spent
+    // So often only an executor inside of the poll asks that begins no slices of its own, and would
+    // ask for ever: it gets a new one.
+    if refusals == MAX_REFUSALS {
+        budget.renew();
+        return false;
+    }
+    budget.refusals.set(refusals + 1);
+    true
 }
 
 /// Asks whether a leaf future may make progress now.

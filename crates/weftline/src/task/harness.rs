@@ -9,6 +9,7 @@ use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll};
 use super::{Home, JoinError, budget, driven, waker};
 use crate::job::JobHeader;
 use crate::platform::atomic::Ordering;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::{Context, Waker};
@@ -281,14 +282,58 @@ unsafe fn queue_cancelled(task: RawTask, cancel: Cancel) -> bool {
     cancel != Cancel::TooLate
 }
 
-/// Ends a task that no queue will take any more.
+/// How many refused tasks end inside of each other on one thread: a destructor that spawns may wait
+/// for what it has spawned, but must not fill the stack.
+const MAX_NESTED_REFUSALS: u32 = 16;
+/// How many refused tasks that were put off are ended for the sake of one. More come only from a
+/// destructor that spawns itself again for ever; the rest is left listed as not ended.
+const MAX_PUT_OFF: u32 = 1024;
+
+/// What one thread refuses.
+struct Refusals {
+    /// How many refused tasks it is ending just now, one inside of the other.
+    nested: Cell<u32>,
+    /// Those that are put off until the outermost one has ended.
+    put_off: RefCell<Vec<RawTask>>,
+}
+
+thread_local! {
+    static REFUSALS: Refusals =
+        const { Refusals { nested: Cell::new(0), put_off: RefCell::new(Vec::new()) } };
+}
+
+/// Ends a task that no queue will take any more, at once, or shortly where destructors of such tasks
+/// spawn others.
 ///
 /// # Safety
 ///
 /// The caller owns the task, and gives it up; it was never polled.
 pub(crate) unsafe fn refuse(task: RawTask) {
+    let nested = REFUSALS.try_with(|refusals| {
+        let nested = refusals.nested.get();
+        if nested == MAX_NESTED_REFUSALS {
+            refusals.put_off.borrow_mut().push(task);
+        } else {
+            refusals.nested.set(nested + 1);
+        }
+        nested
+    });
+    if nested == Ok(MAX_NESTED_REFUSALS) {
+        return;
+    }
     // SAFETY: passed on.
     unsafe { end(task) };
+    if nested == Ok(0) {
+        for _ in 0..MAX_PUT_OFF {
+            let next = REFUSALS.with(|refusals| refusals.put_off.borrow_mut().pop());
+            let Some(next) = next else { break };
+            // SAFETY: given up by the caller that put it off.
+            unsafe { end(next) };
+        }
+        REFUSALS.with(|refusals| refusals.put_off.borrow_mut().clear());
+    }
+    // A thread that is ending may have no list any more, and had none before.
+    let _ = REFUSALS.try_with(|refusals| refusals.nested.set(nested.unwrap_or(0)));
 }
 
 /// Gives up a join handle.

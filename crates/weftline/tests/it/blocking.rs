@@ -1,7 +1,7 @@
 //! Jobs that may block: on threads of their own, never more than the limit, gone when idle.
 
 use crate::probe::{Gate, Probe};
-use crate::rig::{eventually, runtime, within_limit};
+use crate::rig::{eventually, holder, runtime, within_limit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -149,18 +149,17 @@ fn jobs_start_in_the_order_they_were_given() {
 fn a_job_that_waits_for_a_thread_can_be_cancelled_and_one_that_runs_cannot() {
     within_limit(|| {
         let runtime = Runtime::builder().workers(1).max_blocking_threads(1).build().unwrap();
-        let (begun, release, ran) = (Gate::new(), Gate::new(), Probe::new());
-        let (begins, released, token) = (begun.clone(), release.clone(), ran.token());
+        let (ran, (hold, held)) = (Probe::new(), holder());
+        let token = ran.token();
         let running = runtime.handle().spawn_blocking(move || {
-            begins.open();
-            released.block();
+            hold();
             "kept"
         });
-        begun.block();
+        held.wait();
         let queued = runtime.handle().spawn_blocking(move || std::mem::forget(token));
         running.cancel();
         queued.cancel();
-        release.open();
+        held.release();
         assert_eq!(running.wait().unwrap(), "kept");
         assert!(queued.wait().unwrap_err().is_cancelled());
         assert_eq!(ran.drops(), 1);

@@ -1,7 +1,11 @@
 //! Building a runtime: what is refused and how it is said, what is chosen, and what of the machine
 //! is honoured.
 
-use crate::rig::{child_of, expect_success, in_child, is_child, panic_on_purpose, within_limit};
+use crate::probe::Probe;
+use crate::rig::{
+    child_of, eventually, expect_success, in_child, is_child, panic_on_purpose, within_limit,
+};
+use std::future::pending;
 use std::process::Command;
 use std::time::Duration;
 use weftline::runtime::{BuildError, Builder};
@@ -48,6 +52,36 @@ fn a_refusal_of_the_system_is_an_error_and_leaves_nothing_behind() {
         assert!(text.starts_with("the system refuses a thread or an event queue: "), "{text}");
         assert!(std::error::Error::source(&error).is_some());
     });
+}
+
+/// Leaves room for some of the stacks only.
+#[cfg(target_os = "linux")]
+const LITTLE_ROOM: &str = "ulimit -v 4000000; exec \"$0\" \"$@\"";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_runtime_that_starts_half_way_ends_what_its_hooks_have_spawned() {
+    let name = "builder::a_runtime_that_starts_half_way_ends_what_its_hooks_have_spawned";
+    if !is_child() {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", LITTLE_ROOM]).arg(std::env::current_exe().expect("a path"));
+        return expect_success(name, child_of(shell, name).output().expect("a shell"));
+    }
+    let (hook_ran, dropped) = (Probe::new(), Probe::new());
+    let (ran, held) = (hook_ran.clone(), dropped.clone());
+    let builder = Runtime::builder().workers(8).thread_stack_size(1 << 30);
+    let started = builder.on_thread_start(move || {
+        let token = held.token();
+        drop(spawn(async move {
+            let _token = token;
+            pending::<()>().await;
+        }));
+        drop(ran.token());
+    });
+    assert!(started.build().is_err());
+    // A thread that started late finds that the runtime has ended.
+    eventually("all that was spawned has ended", || dropped.drops() == hook_ran.drops());
+    assert!(hook_ran.drops() > 0, "some threads started");
 }
 
 #[test]

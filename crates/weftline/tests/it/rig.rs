@@ -1,6 +1,7 @@
 //! What the tests stand on: runtimes that collect their reports, a watchdog, deliberate panics, and
 //! child processes for what must not touch the other tests.
 
+use crate::probe::Gate;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output, Stdio};
@@ -92,6 +93,35 @@ pub(crate) fn settle(runtime: &Runtime) {
     settled.push(weftline::spawn_blocking(|| {}));
     for task in settled {
         task.wait().expect("an empty task ends");
+    }
+}
+
+/// Something that holds the thread which calls it, and the way to steer that.
+pub(crate) fn holder() -> (impl FnOnce() + Send + 'static, Held) {
+    let held = Held { begun: Gate::new(), release: Gate::new() };
+    let (begins, released) = (held.begun.clone(), held.release.clone());
+    let hold = move || {
+        begins.open();
+        released.block();
+    };
+    (hold, held)
+}
+
+/// The other end of a [`holder`].
+pub(crate) struct Held {
+    begun: Gate,
+    release: Gate,
+}
+
+impl Held {
+    /// Waits until a thread is held.
+    pub(crate) fn wait(&self) {
+        self.begun.block();
+    }
+
+    /// Lets it go on.
+    pub(crate) fn release(&self) {
+        self.release.open();
     }
 }
 

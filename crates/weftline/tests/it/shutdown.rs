@@ -2,8 +2,8 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    Reports, eventually, in_child, panic_on_purpose, reporting_runtime, runtime, runtime_of,
-    within_limit,
+    Reports, eventually, holder, in_child, panic_on_purpose, reporting_runtime, runtime,
+    runtime_of, within_limit,
 };
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
@@ -154,17 +154,13 @@ fn the_report_names_what_would_not_end() {
 fn what_outlives_a_dropped_runtime_is_reported() {
     within_limit(|| {
         let (runtime, reports) = reporting_runtime(1);
-        let (release, begun) = (Gate::new(), Gate::new());
-        let (released, begins) = (release.clone(), begun.clone());
-        let job = runtime.handle().spawn_blocking(move || {
-            begins.open();
-            released.block();
-        });
-        begun.block();
+        let (hold, held) = holder();
+        let job = runtime.handle().spawn_blocking(hold);
+        held.wait();
         drop(runtime);
         let [report] = &reports.all()[..] else { panic!("one report: {:?}", reports.all()) };
         assert_eq!((report.kind, report.task), (UnhandledKind::NotEnded, Some(job.id())));
-        release.open();
+        held.release();
         job.wait().unwrap();
     });
 }
@@ -465,17 +461,14 @@ fn waiting_threads_learn_that_the_runtime_ended() {
 fn a_queued_blocking_job_is_cancelled_and_never_runs() {
     within_limit(|| {
         let runtime = Runtime::builder().workers(1).max_blocking_threads(1).build().unwrap();
-        let (begun, release, ran) = (Gate::new(), Gate::new(), Probe::new());
-        let (begins, released, runs) = (begun.clone(), release.clone(), ran.clone());
-        let first = runtime.handle().spawn_blocking(move || {
-            begins.open();
-            released.block();
-        });
-        begun.block();
+        let (ran, (hold, held)) = (Probe::new(), holder());
+        let runs = ran.clone();
+        let first = runtime.handle().spawn_blocking(hold);
+        held.wait();
         let second = runtime.handle().spawn_blocking(move || drop(runs.token()));
         let ending = thread::spawn(move || runtime.shutdown(Grace::Forever).is_clean());
         eventually("it is asked to end", || second.task().cancelling() > 0);
-        release.open();
+        held.release();
         assert!(ending.join().unwrap());
         first.wait().unwrap();
         assert!(second.wait().unwrap_err().is_cancelled());
@@ -515,6 +508,56 @@ fn a_future_dropped_at_the_end_may_use_its_runtime() {
         drop(spawn(LooksAround(looked.clone())));
         assert_eq!(looked.load(Ordering::SeqCst), 11);
         assert!(reports.all().is_empty(), "{:?}", reports.all());
+    });
+}
+
+/// Spawns itself again when it is dropped, for as long as `left` is not zero.
+struct SpawnsAgain {
+    handle: Handle,
+    left: Option<usize>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl SpawnsAgain {
+    fn spawn(self) {
+        drop(self.handle.clone().spawn(async move {
+            let _spawns = self;
+            pending::<()>().await;
+        }));
+    }
+}
+
+impl Drop for SpawnsAgain {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        let (handle, drops) = (self.handle.clone(), self.drops.clone());
+        match self.left {
+            Some(0) => {}
+            Some(left) => Self { handle, left: Some(left - 1), drops }.spawn(),
+            None => Self { handle, left: None, drops }.spawn(),
+        }
+    }
+}
+
+#[test]
+fn destructors_that_spawn_after_the_end_all_run_and_fill_no_stack() {
+    within_limit(|| {
+        let runtime = runtime_of(1);
+        let (handle, drops) = (runtime.handle().clone(), Arc::default());
+        drop(runtime);
+        SpawnsAgain { handle, left: Some(10_000), drops: Arc::clone(&drops) }.spawn();
+        assert_eq!(drops.load(Ordering::SeqCst), 10_001);
+    });
+}
+
+#[test]
+fn a_destructor_that_spawns_itself_again_for_ever_is_reported_and_not_followed() {
+    within_limit(|| {
+        let runtime = runtime_of(1);
+        let handle = runtime.handle().clone();
+        SpawnsAgain { handle, left: None, drops: Arc::default() }.spawn();
+        let report = runtime.shutdown(Grace::For(Duration::from_millis(20)));
+        assert!(!report.is_clean(), "one of them is always there");
     });
 }
 

@@ -19,3 +19,8 @@ pub(crate) enum EndSignal {
     /// The system's.
     Terminate,
 }
+
+/// Whether this is the thread that the program began with, as std names it.
+pub(crate) fn is_main_thread() -> bool {
+    std::thread::current().name() == Some("main")
+}
