@@ -1,5 +1,6 @@
 //! From a future to a queued task.
 
+use super::context::Context as LocalContext;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
@@ -198,6 +199,8 @@ where
 pub struct Builder {
     /// What few tasks have; allocated only where asked for.
     extra: Option<Box<Extra>>,
+    /// The context it begins with; `None` for its spawner's.
+    context: Option<LocalContext>,
     /// Whether the first poll happens at once.
     eager: bool,
 }
@@ -212,6 +215,12 @@ impl Builder {
     pub fn name(mut self, name: impl Into<String>) -> Self {
         let extra = self.extra.get_or_insert_default();
         extra.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Gives the task a copy of that context to begin with, instead of one of its spawner's.
+    pub fn context(mut self, context: LocalContext) -> Self {
+        self.context = Some(context);
         self
     }
 
@@ -344,6 +353,8 @@ impl Builder {
         F::Output: 'static,
     {
         roster.generation().assert_same_process();
+        let mut extra = self.extra;
+        Extra::inherit(&mut extra, self.context.unwrap_or_else(LocalContext::current));
         let task = RawTask::new(future, |vtable| Header {
             vtable,
             state: State::new(),
@@ -351,7 +362,7 @@ impl Builder {
             id: Id::next(),
             parent: current::current_id(),
             spawned_at,
-            extra: ExtraPlace::new(self.extra),
+            extra: ExtraPlace::new(extra),
             slot: AtomicU32::new(0),
             home,
         });

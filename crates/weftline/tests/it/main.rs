@@ -6,6 +6,7 @@ mod cancel;
 mod combinations;
 #[cfg(target_os = "linux")]
 mod connections;
+mod context;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
 mod eager;
@@ -26,6 +27,8 @@ mod panics;
 mod probe;
 mod rig;
 mod shutdown;
+#[cfg(feature = "tracing")]
+mod spans;
 mod spawn;
 mod stranded;
 mod stress;
