@@ -20,12 +20,14 @@
 //! 100 microseconds or every 64 polls, and at events every 500 microseconds. None of this is a promise.
 
 mod builder;
+mod callbacks;
 pub(crate) mod context;
 mod handle;
 mod instance;
 mod shutdown;
 
 pub use builder::{BuildError, Builder};
+pub use callbacks::{CallHandle, TimerHandle};
 pub use context::EnterGuard;
 pub use handle::{Handle, NoRuntime};
 pub use shutdown::{Grace, ShutdownReport, Survivor};

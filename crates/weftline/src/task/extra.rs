@@ -5,6 +5,7 @@ use super::context::Context;
 use super::driven::DrivingThread;
 use super::span;
 use super::state::{Cancel, State};
+use super::surroundings::Surroundings;
 use crate::platform::Mutex;
 use once_cell::race::OnceBox;
 use std::borrow::Cow;
@@ -69,14 +70,13 @@ impl Extra {
 
     /// Puts what a new task takes over from its spawner into `extra`, if that is anything.
     #[inline]
-    pub(crate) fn inherit(extra: &mut Option<Box<Self>>, context: Context) {
-        let span = span::Captured::here();
-        if context.is_empty() && span.is_none() {
+    pub(crate) fn inherit(extra: &mut Option<Box<Self>>, surroundings: Surroundings) {
+        if surroundings.is_empty() {
             return;
         }
         let extra = extra.get_or_insert_default();
-        extra.context = Mutex::new(context);
-        extra.span.set(span);
+        extra.context = Mutex::new(surroundings.context);
+        extra.span.set(surroundings.span);
     }
 
     /// Makes a request to cancel. Under one lock, so that the count and the state word agree.

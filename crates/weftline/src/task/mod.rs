@@ -34,6 +34,7 @@ mod span;
 #[expect(unsafe_code, reason = "a new task is owned by its spawner")]
 mod spawn;
 mod state;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -54,6 +55,7 @@ pub(crate) use driven::block_on;
 pub(crate) use hooks::Hooks;
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
+pub(crate) use surroundings::Surroundings;
 pub(crate) use wait::{drive, is_blocking};
 
 use context::Context;

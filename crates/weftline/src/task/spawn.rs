@@ -4,7 +4,8 @@ use super::context::Context as LocalContext;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
-use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness};
+use super::surroundings::Surroundings;
+use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness, span};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
 use std::future::Future;
@@ -203,6 +204,8 @@ pub struct Builder {
     context: Option<LocalContext>,
     /// Whether the first poll happens at once.
     eager: bool,
+    /// Whether it takes nothing over from its spawner, as a task that serves all.
+    inherits_nothing: bool,
 }
 
 impl Builder {
@@ -228,6 +231,12 @@ impl Builder {
     /// need not wait for anything is then never queued. As asyncio's eager tasks.
     pub fn eager(mut self, eager: bool) -> Self {
         self.eager = eager;
+        self
+    }
+
+    /// The task has no parent and an empty context, and is in no span.
+    pub(crate) fn inherit_nothing(mut self) -> Self {
+        self.inherits_nothing = true;
         self
     }
 
@@ -354,13 +363,18 @@ impl Builder {
     {
         roster.generation().assert_same_process();
         let mut extra = self.extra;
-        Extra::inherit(&mut extra, self.context.unwrap_or_else(LocalContext::current));
+        let mut parent = None;
+        if !self.inherits_nothing {
+            parent = current::current_id();
+            let context = self.context.unwrap_or_else(LocalContext::current);
+            Extra::inherit(&mut extra, Surroundings { context, span: span::Captured::here() });
+        }
         let task = RawTask::new(future, |vtable| Header {
             vtable,
             state: State::new(),
             roster,
             id: Id::next(),
-            parent: current::current_id(),
+            parent,
             spawned_at,
             extra: ExtraPlace::new(extra),
             slot: AtomicU32::new(0),

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod builder;
+mod callbacks;
 mod cancel;
 mod combinations;
 #[cfg(target_os = "linux")]

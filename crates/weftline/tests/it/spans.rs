@@ -138,6 +138,24 @@ fn a_future_is_dropped_inside_of_its_span() {
 }
 
 #[test]
+fn a_callback_is_called_inside_of_the_span_around_its_registration() {
+    subscribe();
+    let runtime = runtime();
+    let (tell, told) = std::sync::mpsc::channel();
+    for name in [Some("one"), None, Some("other")] {
+        let tell = tell.clone();
+        let register = || drop(runtime.handle().call_soon(move || tell.send(here()).unwrap()));
+        match name {
+            Some("one") => tracing::info_span!("one").in_scope(register),
+            Some(_) => tracing::info_span!("other").in_scope(register),
+            None => register(),
+        }
+    }
+    drop(tell);
+    assert_eq!(told.iter().collect::<Vec<_>>(), [Some("one"), None, Some("other")]);
+}
+
+#[test]
 fn a_span_is_given_back_when_its_task_has_ended() {
     subscribe();
     let runtime = runtime();

@@ -55,7 +55,7 @@ macro_rules! task_local {
 /// A variable whose value belongs to the task that reads it; declared by
 /// [`task_local!`](crate::task_local).
 ///
-/// Outside of a task it belongs to the main future, or else to the thread.
+/// Outside of a task it belongs to the thread.
 pub struct LocalKey<T: 'static> {
     /// What it is called.
     name: &'static str,
@@ -160,7 +160,7 @@ impl<T: Send + Sync + 'static> LocalKey<T> {
     }
 
     /// Gives the variable a value from here on: for the current task alone, and for those that it
-    /// spawns from now on. Outside of a task: for the main future, or else for the thread.
+    /// spawns from now on. Outside of a task: for the thread.
     ///
     /// Returns what was there before, which can be [restored](Previous::restore).
     ///

@@ -4,7 +4,7 @@
 //! holds what the variables are for it: it begins as a copy of its spawner's, and what the task
 //! [sets](LocalKey::set) is its own. So a value set once, such as on whose behalf a request is
 //! served, is known to all that is done for it, on whatever worker, in blocking jobs and callbacks
-//! too, and to nothing else. As asyncio's `contextvars`.
+//! too, and to nothing else. As asyncio's context variables.
 //!
 //! # Guarantees
 //!
