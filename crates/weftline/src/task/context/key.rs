@@ -5,7 +5,7 @@ use super::{Context, Scoped, place};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// Declares task-local variables, each a static [`LocalKey`](crate::context::LocalKey).
+/// Declares task-local variables, each a static [`LocalKey`].
 ///
 /// A default after `=` is what the variable is where it was never set. It is made once for the
 /// whole program, when it is first asked for.
