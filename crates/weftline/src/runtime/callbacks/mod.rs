@@ -17,7 +17,8 @@
 //!
 //! # At the end of the runtime
 //!
-//! What has not had its turn is dropped, not called, and so is what is registered later.
+//! What has not had its turn when the runtime takes no more tasks is dropped, not called, and so is
+//! what is registered later.
 //!
 //! Inside: `queue.rs` is the order, `runner.rs` the task that calls; it exists while there is
 //! something to call or to wait for.

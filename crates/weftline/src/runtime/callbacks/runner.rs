@@ -47,6 +47,10 @@ impl Future for Run {
         let shared = self.handle.instance.shared.clone();
         let began = Instant::now();
         loop {
+            if !self.handle.roster().takes_tasks() {
+                // The runtime ends: nothing is called any more, and a request to end comes.
+                return Poll::Pending;
+            }
             match self.handle.instance.callbacks.next(shared.clock.now(), cx.waker()) {
                 Next::Call(call) => call.call(&shared.hooks),
                 Next::Wait(when) => {
