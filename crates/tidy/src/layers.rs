@@ -95,9 +95,12 @@ fn named(path: &str, code: &Code) -> Vec<(usize, String)> {
     roots.into_iter().flat_map(|at| first_names(code, at)).collect()
 }
 
-/// The offsets right after each `prefix` that is not the end of a longer word.
+/// The offsets right after each `prefix` that is not the end of a longer word, nor a macro's
+/// `$crate`, which is a path from where the macro is used.
 fn after(code: &Code, prefix: &str) -> Vec<usize> {
-    let whole = |at: &usize| !code.text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let whole = |at: &usize| {
+        !code.text[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
+    };
     let found = code.text.match_indices(prefix).map(|(at, _)| at).filter(whole);
     found.map(|at| at + prefix.len()).collect()
 }

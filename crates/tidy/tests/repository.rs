@@ -54,7 +54,7 @@ const UNSAFE_PLACES: [Place; 19] = [
         "the future of a `block_on` is a task on its caller's thread",
     ),
     place("crates/weftline/src/task/handle.rs", 11, "a handle holds a counted reference"),
-    place("crates/weftline/src/task/harness.rs", 50, "acts on tasks as the state word allows"),
+    place("crates/weftline/src/task/harness.rs", 51, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
     place("crates/weftline/src/task/raw.rs", 38, "one allocation with a hand-written vtable"),

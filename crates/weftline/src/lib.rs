@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`task`] | spawning, join handles, ids, the time slice |
 //! | [`cancel`] | catching a request to end, clean-up, shields |
+//! | [`context`] | task-local variables, which a task inherits from its spawner |
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts |
 //! | [`sync`] | passing values between tasks and threads |
@@ -38,6 +39,8 @@ pub mod time;
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,
 };
+pub use task::context;
+
 pub use runtime::{Handle, Runtime, run};
 pub use task::{
     JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,

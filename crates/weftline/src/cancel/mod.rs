@@ -10,7 +10,7 @@
 //! |---|---|
 //! | the task itself | ends |
 //! | [`catch_cancel`] | gives it to the code around it, as a value |
-//! | [`finally`], [`exit_stack`] | runs a clean-up, and hands it on |
+//! | [`finally`](fn@finally), [`exit_stack`](fn@exit_stack) | runs a clean-up, and hands it on |
 //! | [`uncancellable`] | keeps it waiting until its future is ready |
 //!
 //! A limit in [`time`](crate::time) that is over is such a request too, made of the limited part
@@ -23,7 +23,7 @@
 //! # Guarantees
 //!
 //! - A request is delivered once, whatever combinators are between it and its region.
-//! - A clean-up that was given to [`finally`] or an [`ExitStack`] begins exactly once, unless the
+//! - A clean-up that was given to [`finally`](fn@finally) or an [`ExitStack`] begins exactly once, unless the
 //!   future that holds it is dropped: nothing can await in a destructor.
 //! - Regions cost a task that has none of them nothing.
 

@@ -138,7 +138,7 @@ impl Builder {
     ///         count.fetch_add(1, Relaxed);
     ///     })
     ///     .run(async { weftline::spawn(async {}).await.unwrap() })?;
-    /// assert_eq!(spawned.load(Relaxed), 1);
+    /// assert_eq!(spawned.load(Relaxed), 2, "the main future is a task, too");
     /// # Ok::<(), weftline::runtime::BuildError>(())
     /// ```
     pub fn on_task_spawn(mut self, hook: impl Fn(&Task) + Send + Sync + 'static) -> Self {

@@ -230,7 +230,7 @@ impl Handle {
     }
 
     /// The roster for tasks that are spawned by the calling thread.
-    fn roster(&self) -> &Arc<Roster> {
+    pub(super) fn roster(&self) -> &Arc<Roster> {
         match index_here(&self.instance.shared) {
             Some(worker) => &self.instance.rosters[worker],
             None => self.instance.outside_roster(),

@@ -1,5 +1,6 @@
 //! One running runtime: what its handles and threads hold in common.
 
+use super::callbacks::Queue;
 use super::{Handle, context, shutdown};
 use crate::driver::Driver;
 use crate::job::Job;
@@ -38,6 +39,8 @@ pub(super) struct Instance {
     /// The list of futures that threads block on. They end with their threads: shutting down
     /// neither cancels them nor waits for them.
     pub(super) driven: Arc<Roster>,
+    /// Functions that wait to be called.
+    pub(super) callbacks: Arc<Queue>,
     /// The runtime's threads that have not ended.
     pub(super) threads: Arc<ThreadCount>,
     /// What the builder has chosen.
@@ -60,8 +63,8 @@ impl Instance {
             (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
             let roster = || Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
             let rosters = (0..options.workers + OUTSIDE_ROSTERS).map(|_| roster()).collect();
-            let (driven, threads) = (roster(), Arc::default());
-            Self { rosters, driven, shared, threads, options }
+            let (driven, callbacks, threads) = (roster(), Arc::default(), Arc::default());
+            Self { rosters, driven, shared, callbacks, threads, options }
         });
         for (index, queue) in queues.into_iter().enumerate() {
             if let Err(error) = instance.clone().start_worker(index, queue) {

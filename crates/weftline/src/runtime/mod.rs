@@ -20,6 +20,7 @@
 //! 100 microseconds or every 64 polls, and at events every 500 microseconds. None of this is a promise.
 
 mod builder;
+mod callbacks;
 pub(crate) mod context;
 mod handle;
 mod instance;
@@ -27,6 +28,7 @@ mod run;
 mod shutdown;
 
 pub use builder::{BuildError, Builder};
+pub use callbacks::{CallHandle, TimerHandle};
 pub use context::EnterGuard;
 pub use handle::{Handle, NoRuntime};
 pub use run::{RunError, run};

@@ -271,7 +271,7 @@ pub(super) fn report_survivors(instance: &Instance, report: ShutdownReport) {
     for survivor in report.survivors {
         let message = format!("it is {}", survivor.status);
         let unhandled = Unhandled::not_ended(&survivor.task, message);
-        instance.shared.hooks.unhandled(unhandled);
+        survivor.task.context().run(|| instance.shared.hooks.unhandled(unhandled));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::raw::{Header, RawTask};
 use super::region::{Beside, Frame};
 use super::state::Suspension;
-use super::{Id, Task};
+use super::{Id, Task, span};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
@@ -78,19 +78,22 @@ impl Polling {
 pub(crate) struct CurrentTask {
     /// The poll around it, if there is one: polls nest where a task starts another one eagerly.
     outer: Option<(RawTask, Option<NonNull<Frame>>, Marks)>,
+    /// The tracing span around the task.
+    _span: span::Entered,
 }
 
 impl CurrentTask {
     /// `deliver`: a request to cancel waits for the task's next suspension.
     #[inline]
     pub(crate) fn enter(task: RawTask, deliver: bool) -> Self {
-        POLLING.with(|polling| {
+        let outer = POLLING.with(|polling| {
             let outer = polling.task.replace(Some(task));
             let outer = outer.map(|outer| (outer, polling.innermost.get(), polling.marks.get()));
             polling.innermost.set(None);
             polling.marks.set(Marks::of(deliver));
-            Self { outer }
-        })
+            outer
+        });
+        Self { outer, _span: span::enter_current() }
     }
 
     /// What the poll has left behind.
@@ -115,6 +118,7 @@ impl Drop for CurrentTask {
 }
 
 /// Lends the header of the task that is being polled here.
+#[inline]
 pub(super) fn with_current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
     let task = POLLING.with(|polling| polling.task.get())?;
     // SAFETY: a task that is being polled is alive.

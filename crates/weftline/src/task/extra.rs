@@ -1,8 +1,11 @@
-//! What few tasks have, beside their header: a name, requests to cancel, the thread that drives it.
-//! Made when the first of these is needed, at the spawn or at any time after.
+//! What few tasks have, beside their header: a name, task-local variables, requests to cancel, the
+//! thread that drives it. Made when the first of these is needed, at the spawn or at any time after.
 
+use super::context::Context;
 use super::driven::DrivingThread;
+use super::span;
 use super::state::{Cancel, State};
+use super::surroundings::Surroundings;
 use crate::platform::Mutex;
 use once_cell::race::OnceBox;
 use std::borrow::Cow;
@@ -18,6 +21,11 @@ pub(crate) struct Extra {
     pub(crate) name: Option<Box<str>>,
     /// The thread that drives it, for the future of a `block_on`.
     pub(crate) driver: Option<Arc<DrivingThread>>,
+    /// The values of task-local variables. Emptied together with the output (rule 2), by whoever
+    /// has that. No foreign code runs under the lock, not even the drop of a value.
+    pub(crate) context: Mutex<Context>,
+    /// The tracing span that was current where it was spawned; goes together with the context.
+    pub(crate) span: span::SpanPlace,
     /// Who asked it to end.
     requests: Mutex<Requests>,
 }
@@ -54,9 +62,21 @@ impl ExtraPlace {
 }
 
 impl Extra {
-    /// That of a task which a thread drives.
+    /// That of a task which a thread drives, on which it is in the thread's span anyway.
     pub(crate) fn driven_by(thread: Arc<DrivingThread>) -> Self {
-        Self { driver: Some(thread), ..Self::default() }
+        let context = Mutex::new(Context::current());
+        Self { driver: Some(thread), context, ..Self::default() }
+    }
+
+    /// Puts what a new task takes over from its spawner into `extra`, if that is anything.
+    #[inline]
+    pub(crate) fn inherit(extra: &mut Option<Box<Self>>, surroundings: Surroundings) {
+        if surroundings.is_empty() {
+            return;
+        }
+        let extra = extra.get_or_insert_default();
+        extra.context = Mutex::new(surroundings.context);
+        extra.span.set(surroundings.span);
     }
 
     /// Makes a request to cancel. Under one lock, so that the count and the state word agree.

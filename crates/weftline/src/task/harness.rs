@@ -181,6 +181,7 @@ unsafe fn complete(task: RawTask, cancelled: bool) {
         Complete::Unread => {
             // SAFETY: rule 2: there is no join handle.
             drop_unread(task, unsafe { task.drop_output() });
+            drop_surroundings(task);
             // SAFETY: the runtime's reference, given up.
             unsafe { task.release() };
         }
@@ -203,12 +204,27 @@ fn drop_unread(task: RawTask, unread: Unread) {
     }
 }
 
-/// Reports a panic that no joiner can be given.
+/// Drops what a task has around it but its future, once there is nothing left to report of it. To be
+/// called by whoever has the stage of the complete task (rule 2), as the last one who touches it.
+#[inline]
+fn drop_surroundings(task: RawTask) {
+    // SAFETY: all callers hold a reference to the task.
+    let header = unsafe { task.header() };
+    let Some(extra) = header.extra.get() else { return };
+    let context = std::mem::take(&mut *extra.context.lock());
+    let span = extra.span.take();
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop((context, span)))) {
+        report(task, UnhandledKind::DropPanicked, payload);
+    }
+}
+
+/// Reports a panic that no joiner can be given. The hook sees what the task's variables are.
 #[cold]
 fn report(task: RawTask, kind: UnhandledKind, payload: super::error::Payload) {
     // SAFETY: all callers hold a reference to the task.
     let header = unsafe { task.header() };
-    header.roster.unhandled(Unhandled::new(kind, Some(header), payload));
+    let unhandled = Unhandled::new(kind, Some(header), payload);
+    header.context().run(|| header.roster.unhandled(unhandled));
 }
 
 /// Wakes a task.
@@ -354,10 +370,12 @@ pub(crate) unsafe fn drop_join_handle(task: RawTask, taken: bool) {
                 report(task, UnhandledKind::WakerPanicked, payload);
             }
         }
-        DropHandle::DropOutput if taken => {}
         DropHandle::DropOutput => {
-            // SAFETY: rule 2: complete, and the handle has the stage.
-            drop_unread(task, unsafe { task.drop_output() });
+            if !taken {
+                // SAFETY: rule 2: complete, and the handle has the stage.
+                drop_unread(task, unsafe { task.drop_output() });
+            }
+            drop_surroundings(task);
         }
     }
     // SAFETY: the join handle's reference, given up.

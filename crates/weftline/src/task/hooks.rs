@@ -130,6 +130,8 @@ pub enum UnhandledKind {
     WakerPanicked,
     /// A hook panicked.
     HookPanicked,
+    /// A callback panicked, or dropping one that was not called at the end of its runtime.
+    CallbackPanicked,
     /// A task did not end within the grace that shutting down gave it.
     NotEnded,
 }
@@ -159,6 +161,7 @@ pub struct Unhandled {
     kind: UnhandledKind,
     message: String,
     task: Option<Origin>,
+    callback: Option<&'static Location<'static>>,
 }
 
 /// The task a report is about.
@@ -181,16 +184,26 @@ impl Origin {
 
 impl Unhandled {
     pub(crate) fn new(kind: UnhandledKind, task: Option<&Header>, payload: Payload) -> Self {
-        let task = task.map(Origin::of);
+        Self { task: task.map(Origin::of), ..Self::panicked(kind, payload) }
+    }
+
+    /// A callback that panicked, by the place where it was registered.
+    pub(crate) fn in_callback(place: &'static Location<'static>, payload: Payload) -> Self {
+        Self { callback: Some(place), ..Self::panicked(UnhandledKind::CallbackPanicked, payload) }
+    }
+
+    /// A panic of nothing that is known.
+    fn panicked(kind: UnhandledKind, payload: Payload) -> Self {
         let message = message_of(&payload);
         // A payload's own drop may panic; it has been read, so that is the end of it.
         std::mem::forget(catch_unwind(AssertUnwindSafe(|| drop(payload))));
-        Self { kind, message, task }
+        Self { kind, message, task: None, callback: None }
     }
 
     /// A task that outlived its runtime.
     pub(crate) fn not_ended(task: &Task, message: String) -> Self {
-        Self { kind: UnhandledKind::NotEnded, message, task: Some(Origin::of(task.header())) }
+        let task = Some(Origin::of(task.header()));
+        Self { kind: UnhandledKind::NotEnded, message, task, callback: None }
     }
 
     /// What kind of failure it is.
@@ -222,6 +235,12 @@ impl Unhandled {
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
         self.task.as_ref().map(|task| task.spawned_at)
     }
+
+    /// Where the callback was registered that it is about, if it is about one.
+    #[must_use]
+    pub fn registered_at(&self) -> Option<&'static Location<'static>> {
+        self.callback
+    }
 }
 
 impl fmt::Display for Unhandled {
@@ -231,6 +250,7 @@ impl fmt::Display for Unhandled {
             UnhandledKind::DropPanicked => "dropping a task's future or value panicked",
             UnhandledKind::WakerPanicked => "a waker panicked",
             UnhandledKind::HookPanicked => "a hook panicked",
+            UnhandledKind::CallbackPanicked => "a callback panicked",
             UnhandledKind::NotEnded => "a task did not end in time",
         })?;
         write!(f, ": {}", self.message)?;
@@ -240,6 +260,9 @@ impl fmt::Display for Unhandled {
                 write!(f, " {name:?}")?;
             }
             write!(f, ", spawned at {})", task.spawned_at)?;
+        }
+        if let Some(place) = self.callback {
+            write!(f, " (registered at {place})")?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! `harness.rs` acts, `roster.rs` lists the living.
 
 pub mod budget;
+pub mod context;
 #[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
 mod current;
 #[expect(unsafe_code, reason = "the future of a `block_on` is a task on its caller's thread")]
@@ -29,9 +30,11 @@ mod region_tests;
 #[expect(unsafe_code, reason = "lists tasks without holding references to them")]
 mod roster;
 mod shared;
+mod span;
 #[expect(unsafe_code, reason = "a new task is owned by its spawner")]
 mod spawn;
 mod state;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod wait;
@@ -52,8 +55,10 @@ pub(crate) use driven::block_on;
 pub(crate) use hooks::Hooks;
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
+pub(crate) use surroundings::Surroundings;
 pub(crate) use wait::{drive, is_blocking};
 
+use context::Context;
 use extra::{CancelReason, Extra};
 use raw::{Header, RawTask};
 use std::borrow::Cow;
@@ -166,6 +171,28 @@ impl Task {
     #[must_use]
     pub fn parent(&self) -> Option<Id> {
         self.header().parent
+    }
+
+    /// What the task-local variables are for the task at this moment. Nothing is set any more once
+    /// it has ended and its output was taken or dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// weftline::task_local! { static STEP: u32 = 0; }
+    ///
+    /// weftline::run(async {
+    ///     let mut handle = weftline::spawn(async { drop(STEP.set(2)) });
+    ///     let task = handle.task();
+    ///     while !task.is_finished() {
+    ///         weftline::yield_now().await;
+    ///     }
+    ///     assert_eq!(task.context().get(&STEP), Some(&2));
+    /// });
+    /// ```
+    #[must_use]
+    pub fn context(&self) -> Context {
+        self.header().context()
     }
 
     /// What the task is doing. It may be doing something else by the time this returns.
@@ -346,5 +373,10 @@ impl Header {
     /// What the latest request to end said.
     pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
         self.extra.get()?.reason()
+    }
+
+    /// What the task-local variables are for it now.
+    pub(crate) fn context(&self) -> Context {
+        self.extra.get().map_or(Context::EMPTY, |extra| extra.context.lock().clone())
     }
 }

@@ -160,6 +160,11 @@ impl Roster {
         }
     }
 
+    /// Whether new tasks are taken.
+    pub(crate) fn takes_tasks(&self) -> bool {
+        self.lists[0].entries.lock().admission == Admission::Open
+    }
+
     /// How many tasks are listed.
     pub(crate) fn len(&self) -> usize {
         self.lists.iter().map(|list| list.entries.lock().tasks.len()).sum()

@@ -1,9 +1,11 @@
 //! From a future to a queued task.
 
+use super::context::Context as LocalContext;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
-use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness};
+use super::surroundings::Surroundings;
+use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness, span};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
 use std::future::Future;
@@ -198,8 +200,12 @@ where
 pub struct Builder {
     /// What few tasks have; allocated only where asked for.
     extra: Option<Box<Extra>>,
+    /// The context it begins with; `None` for its spawner's.
+    context: Option<LocalContext>,
     /// Whether the first poll happens at once.
     eager: bool,
+    /// Whether it takes nothing over from its spawner, as a task that serves all.
+    inherits_nothing: bool,
 }
 
 impl Builder {
@@ -215,10 +221,22 @@ impl Builder {
         self
     }
 
+    /// Gives the task a copy of that context to begin with, instead of one of its spawner's.
+    pub fn context(mut self, context: LocalContext) -> Self {
+        self.context = Some(context);
+        self
+    }
+
     /// Whether the task is polled once before `spawn` returns, on the calling thread: a task that
     /// need not wait for anything is then never queued. As asyncio's eager tasks.
     pub fn eager(mut self, eager: bool) -> Self {
         self.eager = eager;
+        self
+    }
+
+    /// The task has no parent and an empty context, and is in no span.
+    pub(crate) fn inherit_nothing(mut self) -> Self {
+        self.inherits_nothing = true;
         self
     }
 
@@ -344,14 +362,21 @@ impl Builder {
         F::Output: 'static,
     {
         roster.generation().assert_same_process();
+        let mut extra = self.extra;
+        let mut parent = None;
+        if !self.inherits_nothing {
+            parent = current::current_id();
+            let context = self.context.unwrap_or_else(LocalContext::current);
+            Extra::inherit(&mut extra, Surroundings { context, span: span::Captured::here() });
+        }
         let task = RawTask::new(future, |vtable| Header {
             vtable,
             state: State::new(),
             roster,
             id: Id::next(),
-            parent: current::current_id(),
+            parent,
             spawned_at,
-            extra: ExtraPlace::new(self.extra),
+            extra: ExtraPlace::new(extra),
             slot: AtomicU32::new(0),
             home,
         });

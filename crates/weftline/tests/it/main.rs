@@ -2,10 +2,12 @@
 
 mod blocking;
 mod builder;
+mod callbacks;
 mod cancel;
 mod combinations;
 #[cfg(target_os = "linux")]
 mod connections;
+mod context;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
 mod eager;
@@ -29,6 +31,8 @@ mod shutdown;
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signals are sent by C calls")]
 mod signals;
+#[cfg(feature = "tracing")]
+mod spans;
 mod spawn;
 mod stranded;
 mod stress;
