@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// A clean-up that has not begun.
 type Cleanup = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where code leaves its clean-ups, one by one; given to the body of an [`exit_stack`]. Cheap to
+/// Where code leaves its clean-ups, one by one; given to the body of an [`exit_stack()`]. Cheap to
 /// clone.
 #[derive(Clone, Default)]
 pub struct ExitStack {

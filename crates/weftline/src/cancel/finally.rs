@@ -101,7 +101,7 @@ impl<T> Outcome<T> {
 }
 
 pin_project! {
-    /// A future with a clean-up; made by [`finally`].
+    /// A future with a clean-up; made by [`finally()`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Finally<F: Future, C> {
         // What is run; gone once it has ended.

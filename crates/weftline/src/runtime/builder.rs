@@ -1,8 +1,8 @@
 //! The options of a runtime: each with its default, its bounds and a clear refusal.
 
 use super::Runtime;
+use super::entry::EndSignals;
 use super::instance::{Instance, Options};
-use super::run::EndSignals;
 use crate::scheduler::{BlockingLimits, MAX_WORKERS};
 use crate::task::{Hooks, Task, Unhandled};
 use std::fmt;

@@ -22,16 +22,16 @@
 mod builder;
 mod callbacks;
 pub(crate) mod context;
+mod entry;
 mod handle;
 mod instance;
-mod run;
 mod shutdown;
 
 pub use builder::{BuildError, Builder};
 pub use callbacks::{CallHandle, TimerHandle};
 pub use context::EnterGuard;
+pub use entry::{RunError, run};
 pub use handle::{Handle, NoRuntime};
-pub use run::{RunError, run};
 pub use shutdown::{Grace, ShutdownReport, Survivor};
 
 use crate::task::JoinHandle;

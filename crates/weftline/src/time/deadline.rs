@@ -131,7 +131,7 @@ impl Deadline {
         Ok(())
     }
 
-    /// Runs a future until it is ready or the deadline is over; see [`timeout`](super::timeout) for
+    /// Runs a future until it is ready or the deadline is over; see [`timeout`](super::timeout()) for
     /// what that does. A deadline limits one future.
     ///
     /// # Errors

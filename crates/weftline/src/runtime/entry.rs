@@ -60,7 +60,7 @@ impl EndSignals {
 }
 
 impl Builder {
-    /// Builds the runtime and runs a future to its end on it; see [`run`](crate::run).
+    /// Builds the runtime and runs a future to its end on it; see [`run`].
     ///
     /// # Errors
     ///
