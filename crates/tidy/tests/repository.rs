@@ -53,11 +53,11 @@ const UNSAFE_PLACES: [Place; 19] = [
         4,
         "the future of a `block_on` is a task on its caller's thread",
     ),
-    place("crates/weftline/src/task/handle.rs", 11, "a handle holds a counted reference"),
+    place("crates/weftline/src/task/handle.rs", 13, "a handle holds a counted reference"),
     place("crates/weftline/src/task/harness.rs", 51, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
-    place("crates/weftline/src/task/raw.rs", 38, "one allocation with a hand-written vtable"),
+    place("crates/weftline/src/task/raw.rs", 39, "one allocation with a hand-written vtable"),
     place(
         "crates/weftline/src/task/region.rs",
         1,

@@ -9,7 +9,8 @@ use super::surroundings::Surroundings;
 use crate::platform::Mutex;
 use once_cell::race::OnceBox;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
 
 /// Why somebody asks a task to end.
 pub(crate) type CancelReason = Cow<'static, str>;
@@ -26,9 +27,15 @@ pub(crate) struct Extra {
     pub(crate) context: Mutex<Context>,
     /// The tracing span that was current where it was spawned; goes together with the context.
     pub(crate) span: span::SpanPlace,
+    /// Finds an error in an output that nobody read, where its spawner asked for that.
+    pub(crate) error_finder: OnceLock<ErrorFinder>,
     /// Who asked it to end.
     requests: Mutex<Requests>,
 }
+
+/// Finds an error in a task's output, and says it. The caller passes a valid pointer to an output
+/// of the type that the finder was made for.
+pub(crate) type ErrorFinder = unsafe fn(NonNull<()>) -> Option<String>;
 
 /// The requests to cancel that were made and not taken back.
 #[derive(Debug, Default)]

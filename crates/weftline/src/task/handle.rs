@@ -10,6 +10,7 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -237,6 +238,47 @@ impl<T> JoinHandle<T> {
     {
         SharedHandle::new(self)
     }
+}
+
+impl<T, E: fmt::Display> JoinHandle<Result<T, E>> {
+    /// Has the task's error reported where nobody reads it, because the handle was dropped: as
+    /// [`UnhandledKind::TaskFailed`](super::UnhandledKind), to
+    /// [`Builder::on_unhandled`](crate::runtime::Builder::on_unhandled) or standard error. (A panic
+    /// that nobody reads is always reported.)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, reports) = mpsc::channel();
+    /// let runtime = weftline::Runtime::builder()
+    ///     .on_unhandled(move |unhandled| sender.send(unhandled.message().to_owned()).unwrap())
+    ///     .build()?;
+    /// let task = runtime.spawn(async { Err::<(), _>("disk full") }).report_error();
+    /// drop(task);
+    /// assert_eq!(reports.recv()?, "disk full");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[expect(unsafe_code, reason = "reads the header")]
+    pub fn report_error(self) -> Self {
+        // SAFETY: the handle holds a reference.
+        let extra = unsafe { self.task.header() }.extra.get_or_make();
+        extra.error_finder.get_or_init(|| find_error::<T, E>);
+        self
+    }
+}
+
+/// An [`ErrorFinder`](super::extra::ErrorFinder) for tasks that may fail.
+///
+/// # Safety
+///
+/// `output` is a valid pointer to a `Result<T, E>`.
+#[expect(unsafe_code, reason = "the type was erased")]
+unsafe fn find_error<T, E: fmt::Display>(output: NonNull<()>) -> Option<String> {
+    // SAFETY: passed on.
+    let output = unsafe { output.cast::<Result<T, E>>().as_ref() };
+    output.as_ref().err().map(ToString::to_string)
 }
 
 impl<T> JoinHandle<T> {

@@ -199,6 +199,7 @@ fn wake_joiner(task: RawTask, waker: Option<Waker>) {
 fn drop_unread(task: RawTask, unread: Unread) {
     match unread {
         Unread::Nothing => {}
+        Unread::Error(text) => report(task, UnhandledKind::TaskFailed, text),
         Unread::Panic(payload) => report(task, UnhandledKind::TaskPanicked, payload),
         Unread::DropPanicked(payload) => report(task, UnhandledKind::DropPanicked, payload),
     }

@@ -123,6 +123,9 @@ fn print(unhandled: &Unhandled) {
 pub enum UnhandledKind {
     /// A task panicked, and its handle was dropped without asking.
     TaskPanicked,
+    /// A task ended by an error, and its handle was dropped without asking; see
+    /// [`JoinHandle::report_error`](crate::JoinHandle::report_error).
+    TaskFailed,
     /// Dropping a task's future panicked after the task had given its value, or dropping a value that
     /// nobody took.
     DropPanicked,
@@ -212,7 +215,7 @@ impl Unhandled {
         self.kind
     }
 
-    /// The text of the panic, where it was raised with one.
+    /// The text of the error, or of the panic where it was raised with one.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -247,6 +250,7 @@ impl fmt::Display for Unhandled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             UnhandledKind::TaskPanicked => "a task panicked and nobody read it",
+            UnhandledKind::TaskFailed => "a task failed and nobody read it",
             UnhandledKind::DropPanicked => "dropping a task's future or value panicked",
             UnhandledKind::WakerPanicked => "a waker panicked",
             UnhandledKind::HookPanicked => "a hook panicked",

@@ -88,6 +88,8 @@ pub(crate) enum Unread {
     Nothing,
     /// The task's panic.
     Panic(Payload),
+    /// The task's error, as a text, where its spawner wants to hear of it.
+    Error(Payload),
     /// Dropping the output panicked.
     DropPanicked(Payload),
 }
@@ -392,21 +394,29 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, place: NonNull<()>) {
 }
 
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) -> Unread {
+    // SAFETY: the caller holds a reference, and the header is never written (rule 5).
+    let extra = unsafe { task.as_ref() }.extra.get();
+    let finder = extra.and_then(|extra| extra.error_finder.get());
     let drop_it = |stage: *mut Stage<F>| {
         // SAFETY: the caller has the stage (rule 2). A finished stage holds no pinned future.
         let stage = unsafe { std::ptr::replace(stage, Stage::Consumed) };
-        match stage {
-            Stage::Finished(Err(error)) => {
-                error.into_panic().map_or(Unread::Nothing, Unread::Panic)
-            }
-            other => match catch_unwind(AssertUnwindSafe(|| drop(other))) {
-                Ok(()) => Unread::Nothing,
-                Err(payload) => Unread::DropPanicked(payload),
-            },
-        }
+        let Stage::Finished(Err(error)) = stage else {
+            // What it says and how it is dropped is foreign code.
+            return catch_unwind(AssertUnwindSafe(move || {
+                let mut unread = Unread::Nothing;
+                if let (Stage::Finished(Ok(output)), Some(find)) = (&stage, finder) {
+                    // SAFETY: `JoinHandle::report_error` made the finder for this output's type.
+                    let error = unsafe { find(NonNull::from(output).cast()) };
+                    unread = error.map_or(unread, |error| Unread::Error(Box::new(error)));
+                }
+                drop(stage);
+                unread
+            }));
+        };
+        Ok(error.into_panic().map_or(Unread::Nothing, Unread::Panic))
     };
     // SAFETY: the vtable's contract.
-    unsafe { with_stage::<F, _>(task, drop_it) }
+    unsafe { with_stage::<F, _>(task, drop_it) }.unwrap_or_else(Unread::DropPanicked)
 }
 
 unsafe fn free<F: Future>(task: NonNull<Header>) {

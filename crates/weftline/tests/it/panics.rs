@@ -298,3 +298,25 @@ fn a_closed_standard_error_kills_nothing() {
         expect_success(NAME, output);
     }
 }
+
+#[test]
+fn an_error_that_nobody_reads_is_reported_where_that_was_asked_for() {
+    let (runtime, reports) = reporting_runtime(2);
+    let failing = || async { Err::<u8, _>(String::from("disk full")) };
+    let read = runtime.spawn(failing()).report_error();
+    assert_eq!(read.wait().unwrap().unwrap_err(), "disk full");
+    drop(runtime.spawn(failing()));
+    drop(runtime.spawn(async { Ok::<_, String>(1) }).report_error());
+    let ended = runtime.spawn(failing()).report_error();
+    eventually("it has ended", || ended.is_finished());
+    drop(ended);
+    drop(runtime.spawn(failing()).report_error());
+    eventually("both are reported", || reports.all().len() == 2);
+    settle(&runtime);
+    for report in reports.all() {
+        assert_eq!(
+            (report.kind, report.message.as_str()),
+            (UnhandledKind::TaskFailed, "disk full")
+        );
+    }
+}
