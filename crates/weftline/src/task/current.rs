@@ -1,7 +1,7 @@
 //! Which task this thread is polling, and what the regions inside of that poll tell each other.
 
 use super::raw::{Header, RawTask};
-use super::region::{Beside, Frame};
+use super::region::Frame;
 use super::state::Suspension;
 use super::{Id, Task, span};
 use std::cell::Cell;
@@ -17,29 +17,57 @@ pub(super) struct Polling {
     pub(super) marks: Cell<Marks>,
 }
 
-/// What is said of a poll.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks {
-    /// What was left suspended beside the code that runs.
-    pub(super) beside: Beside,
-    /// A request to cancel the task is to be delivered in this poll.
-    pub(super) deliver: bool,
-    /// A delivery was handed on.
-    pub(super) resumed: bool,
-}
+/// What is said of a poll, in one byte: a poll writes and reads it often, and bytes of their own
+/// that are read together wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks(u8);
 
 impl Marks {
-    /// Those of a poll that begins.
+    /// Nothing.
+    const NONE: Self = Self(0);
+    /// A request to cancel the task is to be delivered in this poll.
+    pub(super) const DELIVERS: Self = Self(1);
+    /// A delivery was handed on.
+    pub(super) const RESUMED: Self = Self(1 << 1);
+    /// What was left suspended beside the code that runs must not be interrupted.
+    pub(super) const HELD: Self = Self(1 << 2);
+    /// A region beside the code that runs can take a delivery.
+    pub(super) const CATCHES: Self = Self(1 << 3);
+    /// Those that are kept apart for the inside of a region.
+    const BESIDE: Self = Self(Self::HELD.0 | Self::CATCHES.0);
+
     #[inline]
-    const fn of(deliver: bool) -> Self {
-        Self { beside: Beside { held: false, catches: false }, deliver, resumed: false }
+    fn has(self, marks: Self) -> bool {
+        self.0 & marks.0 != 0
+    }
+
+    #[inline]
+    pub(super) fn delivers(self) -> bool {
+        self.has(Self::DELIVERS)
+    }
+
+    #[inline]
+    pub(super) fn is_resumed(self) -> bool {
+        self.has(Self::RESUMED)
+    }
+
+    #[inline]
+    pub(super) fn is_held(self) -> bool {
+        self.has(Self::HELD)
+    }
+
+    /// Whether nothing was left suspended that would have a say.
+    #[inline]
+    pub(super) fn is_nothing_beside(self) -> bool {
+        !self.has(Self::BESIDE)
     }
 
     /// Where the poll has left a request to cancel.
     pub(super) fn suspension(self) -> Suspension {
-        match (self.deliver, self.beside) {
-            (true, Beside { held: true, .. }) => Suspension::Held,
-            (true, _) | (false, Beside { held: false, catches: false }) => Suspension::Open,
+        match (self.delivers(), self.is_held()) {
+            (true, true) => Suspension::Held,
+            (true, false) => Suspension::Open,
+            (false, _) if self.is_nothing_beside() => Suspension::Open,
             (false, _) => Suspension::Unasked,
         }
     }
@@ -50,7 +78,7 @@ thread_local! {
         Polling {
             task: Cell::new(None),
             innermost: Cell::new(None),
-            marks: Cell::new(Marks::of(false)),
+            marks: Cell::new(Marks::NONE),
         }
     };
 }
@@ -62,15 +90,32 @@ impl Polling {
         POLLING.with(look)
     }
 
-    /// Reads and changes what is said of it.
+    /// What is said of it.
     #[inline]
-    pub(super) fn mark<R>(change: impl FnOnce(&mut Marks) -> R) -> R {
-        POLLING.with(|polling| {
-            let mut marks = polling.marks.get();
-            let result = change(&mut marks);
-            polling.marks.set(marks);
-            result
-        })
+    pub(super) fn marks() -> Marks {
+        POLLING.with(|polling| polling.marks.get())
+    }
+
+    /// Says more of it.
+    #[inline]
+    pub(super) fn mark(&self, marks: Marks) {
+        self.marks.set(Marks(self.marks.get().0 | marks.0));
+    }
+
+    /// Takes back what was said. False: it was not.
+    #[inline]
+    pub(super) fn unmark(&self, marks: Marks) -> bool {
+        let before = self.marks.get();
+        self.marks.set(Marks(before.0 & !marks.0));
+        before.has(marks)
+    }
+
+    /// Takes out what is said of what is beside the code that runs.
+    #[inline]
+    pub(super) fn mark_apart(&self) -> Marks {
+        let before = self.marks.get();
+        self.marks.set(Marks(before.0 & !Marks::BESIDE.0));
+        Marks(before.0 & Marks::BESIDE.0)
     }
 }
 
@@ -90,7 +135,7 @@ impl CurrentTask {
             let outer = polling.task.replace(Some(task));
             let outer = outer.map(|outer| (outer, polling.innermost.get(), polling.marks.get()));
             polling.innermost.set(None);
-            polling.marks.set(Marks::of(deliver));
+            polling.marks.set(if deliver { Marks::DELIVERS } else { Marks::NONE });
             outer
         });
         Self { outer, _span: span::enter_current() }
@@ -99,7 +144,7 @@ impl CurrentTask {
     /// What the poll has left behind.
     #[inline]
     pub(super) fn left(&self) -> Marks {
-        POLLING.with(|polling| polling.marks.get())
+        Polling::marks()
     }
 }
 

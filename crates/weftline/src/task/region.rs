@@ -11,7 +11,7 @@
 //! asked of it is written there. `docs/cancellation.md` draws it.
 
 use super::Id;
-use super::current::{Polling, with_current};
+use super::current::{Marks, Polling, with_current};
 use super::extra::CancelReason;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::Cell;
@@ -25,28 +25,25 @@ use std::time::Instant;
 pub(super) struct Frame {
     /// The region around it; `None` where that is the task, or no region at all.
     outer: Option<NonNull<Frame>>,
-    /// What is known of it.
-    about: Cell<About>,
+    /// Its name, once something was asked of it; zero before.
+    name: u64,
+    /// When it ends by itself.
+    deadline: Option<Instant>,
+    /// Requests from outside are not seen inside.
+    shields: bool,
+    /// It was asked to end, and nobody has taken the delivery.
+    asked: Cell<bool>,
 }
 
-/// What is known of a region.
-#[derive(Clone, Copy, Debug, Default)]
-struct About {
+/// A region that can be asked to end: the body of a timeout, of a group.
+#[derive(Debug, Default)]
+pub(crate) struct Region {
     /// Its name, once something was asked of it; zero before.
     name: u64,
     /// When it ends by itself.
     deadline: Option<Instant>,
     /// It was asked to end, and nobody has taken the delivery.
     asked: bool,
-    /// Requests from outside are not seen inside.
-    shields: bool,
-}
-
-/// A region that can be asked to end: the body of a timeout, of a group.
-#[derive(Debug, Default)]
-pub(crate) struct Region {
-    /// What is known of it between two polls.
-    about: About,
 }
 
 /// What a poll of a region's inside came to.
@@ -63,52 +60,60 @@ pub(crate) enum Inside<T> {
 impl Region {
     /// A region that ends by itself at `deadline`, if there is one.
     pub(crate) fn ending_at(deadline: Option<Instant>) -> Self {
-        Self { about: About { deadline, ..About::default() } }
+        Self { deadline, ..Self::default() }
     }
 
     /// A later or earlier end.
     pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.about.deadline = deadline;
+        self.deadline = deadline;
     }
 
     /// Asks the region to end: seen by what is inside from its next poll on. No second time.
     pub(crate) fn ask(&mut self) {
         // Relaxed: any number will do, as long as no two are the same.
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        if self.about.name == 0 {
-            let name = NEXT.fetch_add(1, Ordering::Relaxed);
-            self.about = About { name, deadline: None, asked: true, shields: false };
+        if self.name == 0 {
+            self.name = NEXT.fetch_add(1, Ordering::Relaxed);
+            self.deadline = None;
+            self.asked = true;
         }
     }
 
     /// Whether it was asked to end.
     pub(crate) fn was_asked(&self) -> bool {
-        self.about.name != 0
+        self.name != 0
     }
 
     /// Polls what is inside.
     #[inline]
     pub(crate) fn poll<T>(&mut self, inside: impl FnOnce() -> Poll<T>) -> Inside<T> {
-        let (polled, left, about) = within(self.about, inside);
-        self.about = about;
+        let frame = Frame {
+            outer: innermost(),
+            name: self.name,
+            deadline: self.deadline,
+            shields: false,
+            asked: Cell::new(self.asked),
+        };
+        let (polled, left) = frame.poll(inside);
+        self.asked = frame.asked.get();
         match polled {
             Poll::Ready(value) => Inside::Ready(value),
-            Poll::Pending if about.asked && !left.held => Inside::Ended,
-            Poll::Pending => Inside::Pending { alone: !left.catches && !left.held },
+            Poll::Pending if self.asked && !left.is_held() => Inside::Ended,
+            Poll::Pending => Inside::Pending { alone: left.is_nothing_beside() },
         }
     }
 }
 
-/// Polls inside of a region that stands on the stack meanwhile. Gives back what was left inside of it,
-/// and what is known of it then.
-#[inline]
-fn within<T>(about: About, inside: impl FnOnce() -> Poll<T>) -> (Poll<T>, Beside, About) {
-    let frame = Frame { outer: innermost(), about: Cell::new(about) };
-    let apart = Apart::begin(Some(NonNull::from(&frame)));
-    let polled = inside();
-    let left = apart.inside();
-    drop(apart);
-    (polled, left, frame.about.get())
+impl Frame {
+    /// Polls inside of this region. Also gives what is said of the inside then.
+    #[inline]
+    fn poll<T>(&self, inside: impl FnOnce() -> Poll<T>) -> (Poll<T>, Marks) {
+        let apart = Apart::begin(Some(NonNull::from(self)));
+        let polled = inside();
+        let left = Polling::marks();
+        drop(apart);
+        (polled, left)
+    }
 }
 
 /// The innermost region around the code that runs.
@@ -117,48 +122,30 @@ fn innermost() -> Option<NonNull<Frame>> {
     Polling::with(|polling| polling.innermost.get())
 }
 
-/// What polls say of what they have left suspended.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Beside {
-    /// It must not be interrupted.
-    pub(super) held: bool,
-    /// A region that can take a delivery was polled.
-    pub(super) catches: bool,
-}
-
 /// Keeps apart what is said of the inside of a region and of what is beside it, until it is dropped.
 struct Apart {
     /// The innermost region around.
     outer: Option<NonNull<Frame>>,
     /// What was said of what is beside it.
-    beside: Beside,
+    beside: Marks,
 }
 
 impl Apart {
     #[inline]
     fn begin(innermost: Option<NonNull<Frame>>) -> Self {
-        Polling::with(|polling| {
-            let mut marks = polling.marks.get();
-            let beside = std::mem::take(&mut marks.beside);
-            polling.marks.set(marks);
-            Self { outer: polling.innermost.replace(innermost), beside }
+        Polling::with(|polling| Self {
+            outer: polling.innermost.replace(innermost),
+            beside: polling.mark_apart(),
         })
-    }
-
-    /// What is said of the inside.
-    #[inline]
-    fn inside(&self) -> Beside {
-        Polling::with(|polling| polling.marks.get().beside)
     }
 }
 
 impl Drop for Apart {
     #[inline]
     fn drop(&mut self) {
-        Polling::with(|polling| polling.innermost.set(self.outer));
-        Polling::mark(|marks| {
-            marks.beside.held |= self.beside.held;
-            marks.beside.catches |= self.beside.catches;
+        Polling::with(|polling| {
+            polling.innermost.set(self.outer);
+            polling.mark(self.beside);
         });
     }
 }
@@ -195,12 +182,12 @@ enum Target {
 pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
     let apart = Apart::begin(innermost());
     let polled = inside();
-    let left = apart.inside();
+    let left = Polling::marks();
     drop(apart);
-    Polling::mark(|marks| marks.beside.catches = true);
+    Polling::with(|polling| polling.mark(Marks::CATCHES));
     match polled {
         Poll::Ready(value) => Caught::Ready(value),
-        Poll::Pending if left.held => Caught::Pending,
+        Poll::Pending if left.is_held() => Caught::Pending,
         Poll::Pending => take_delivery().map_or(Caught::Pending, Caught::Delivered),
     }
 }
@@ -208,28 +195,30 @@ pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
 /// For a leaf that is pending and catches by itself: the request that is delivered here.
 #[inline]
 pub(crate) fn deliver_here() -> Option<Delivery> {
-    Polling::mark(|marks| marks.beside.catches = true);
+    Polling::with(|polling| polling.mark(Marks::CATCHES));
     take_delivery()
 }
 
 /// Polls what must not be interrupted: requests from outside are not seen inside, and wait.
 pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let (polled, ..) = within(About { shields: true, ..About::default() }, inside);
-    if polled.is_pending() {
-        // What was delivered inside and is handed on goes through.
-        Polling::mark(|marks| marks.beside.held |= !marks.resumed);
+    let asked = Cell::new(false);
+    let frame = Frame { outer: innermost(), name: 0, deadline: None, shields: true, asked };
+    let (polled, left) = frame.poll(inside);
+    // What was delivered inside and is handed on goes through.
+    if polled.is_pending() && !left.is_resumed() {
+        Polling::with(|polling| polling.mark(Marks::HELD));
     }
     polled
 }
 
 /// Shows the regions around this place, the innermost first, until one gives an answer.
-fn find_around<R>(mut look: impl FnMut(&Cell<About>) -> Option<R>) -> Option<R> {
+fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
     let mut next = innermost();
     while let Some(frame) = next {
-        // SAFETY: a frame is linked only while `within`, on whose stack it stands, has not returned
-        // (`Apart` takes it out also where a poll panics), and this runs inside of that call.
+        // SAFETY: a frame is linked only while `Frame::poll` borrows it (`Apart` takes it out also
+        // where a poll panics), and this runs inside of that call.
         let frame = unsafe { frame.as_ref() };
-        if let Some(answer) = look(&frame.about) {
+        if let Some(answer) = look(frame) {
             return Some(answer);
         }
         next = frame.outer;
@@ -240,20 +229,18 @@ fn find_around<R>(mut look: impl FnMut(&Cell<About>) -> Option<R>) -> Option<R> 
 /// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
 #[inline]
 fn take_delivery() -> Option<Delivery> {
-    let nothing = !Polling::mark(|marks| marks.deliver) && innermost().is_none();
+    let nothing = !Polling::marks().delivers() && innermost().is_none();
     if nothing { None } else { take_asked() }
 }
 
 #[cold]
 fn take_asked() -> Option<Delivery> {
     let mut outermost = None;
-    let shield = find_around(|cell| {
-        let about = cell.get();
-        if about.asked {
-            outermost = Some(about.name);
-            cell.set(About { asked: false, ..about });
+    let shield = find_around(|frame| {
+        if frame.asked.replace(false) {
+            outermost = Some(frame.name);
         }
-        about.shields.then_some(())
+        frame.shields.then_some(())
     });
     let of_task = if shield.is_none() { take_from_task() } else { None };
     let of_region = |name| Delivery { target: Target::Region(name), reason: None };
@@ -261,7 +248,7 @@ fn take_asked() -> Option<Delivery> {
 }
 
 fn take_from_task() -> Option<Delivery> {
-    if !Polling::mark(|marks| std::mem::take(&mut marks.deliver)) {
+    if !Polling::with(|polling| polling.unmark(Marks::DELIVERS)) {
         return None;
     }
     with_current(|header| {
@@ -273,39 +260,36 @@ fn take_from_task() -> Option<Delivery> {
 
 /// Takes a request of the task that nobody has delivered, for code that is not suspended.
 pub(crate) fn take_undelivered() -> Option<Delivery> {
-    let before = Polling::mark(|marks| std::mem::replace(&mut marks.deliver, true));
+    let before = Polling::marks();
+    Polling::with(|polling| polling.mark(Marks::DELIVERS));
     let taken = take_delivery();
-    if taken.is_none() {
-        Polling::mark(|marks| marks.deliver = before);
+    if taken.is_none() && !before.delivers() {
+        Polling::with(|polling| polling.unmark(Marks::DELIVERS));
     }
     taken
 }
 
 /// Hands a delivery on to the next region, as part of a poll that is pending then.
 pub(crate) fn renew(delivery: &Delivery) {
-    Polling::mark(|marks| marks.resumed = true);
+    Polling::with(|polling| polling.mark(Marks::RESUMED));
     if let Target::Region(name) = delivery.target {
-        let found = find_around(|cell| {
-            let about = cell.get();
-            (about.name == name).then(|| cell.set(About { asked: true, ..about }))
-        });
+        let found = find_around(|frame| (frame.name == name).then(|| frame.asked.set(true)));
         if found.is_some() {
             return;
         }
     }
     // A region that is not around this code any more cannot end: the task does.
     with_current(|header| header.state.renew_cancel());
-    Polling::mark(|marks| marks.deliver = true);
+    Polling::with(|polling| polling.mark(Marks::DELIVERS));
 }
 
 /// Whether a region around this place ends by itself at `deadline` or before.
 pub(crate) fn ends_by(deadline: Instant) -> bool {
-    let sooner = find_around(|cell| {
-        let about = cell.get();
-        if about.shields {
+    let sooner = find_around(|frame| {
+        if frame.shields {
             return Some(false);
         }
-        about.deadline.is_some_and(|outer| outer <= deadline).then_some(true)
+        frame.deadline.is_some_and(|outer| outer <= deadline).then_some(true)
     });
     sooner == Some(true)
 }
