@@ -154,7 +154,7 @@ impl Builder {
     /// threads, [`spawn_blocking`](crate::spawn_blocking) among them.
     ///
     /// [`Handle::trace`](super::Handle::trace) tells whether two runs took the same course, and
-    /// [`runtime::seed`](super::seed) gives a seed that `WEFTLINE_SEED` can replay.
+    /// [`runtime::seed`](super::seed()) gives a seed that `WEFTLINE_SEED` can replay.
     ///
     /// # Examples
     ///
