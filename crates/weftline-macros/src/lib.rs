@@ -5,7 +5,7 @@
 //! a function is its head, in `parse.rs`; its body is passed on as it is.
 //!
 //! An `async fn` becomes a plain `fn` of the same name that holds the original and hands its future
-//! to the one function of the runtime made for this, `runtime::__macro_run`. Since the original
+//! to the function of the runtime made for this, `runtime::__macro_run` or one of its kin. Since the original
 //! stays as it was written, errors in it are reported where they are, in the words they would have
 //! without the macro.
 
@@ -25,6 +25,12 @@ use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenSt
 ///
 /// - `workers = 4`: how many worker threads the runtime has, at least 1. Without it, as many as
 ///   the process may use processors.
+/// - `virtual_time`: time stands still while anything happens, and jumps to the next deadline when
+///   nothing else can happen.
+/// - `deterministic`: a seed determines the course, and time is virtual. The seed is the value of
+///   `WEFTLINE_SEED` in the environment, or else chosen by chance; it is printed when the function
+///   panics. Without `workers` there are four, which the calling thread runs.
+/// - `seed = 7`: deterministic, with this seed where the environment chooses none.
 /// - `crate = "path"`: where to find weftline, for those who re-export it under another path.
 ///
 /// # Errors
@@ -36,7 +42,7 @@ use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenSt
 ///
 /// ```
 /// # mod weftline { pub mod runtime {
-/// #     pub fn __macro_run<F: Future>(_: Option<usize>, future: F) -> F::Output {
+/// #     pub fn __macro_run<F: Future>(_: Option<usize>, _: bool, future: F) -> F::Output {
 /// #         let mut future = std::pin::pin!(future);
 /// #         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
 /// #         loop {
@@ -81,6 +87,14 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - `workers = 2`: how many worker threads the runtime has, at least 1. Without it there is one:
 ///   tests run beside each other, and what happens on one worker is easiest to reason about.
+/// - `virtual_time`: time stands still while anything happens, and jumps to the next deadline when
+///   nothing else can happen, so that an hour's sleep is over at once.
+/// - `deterministic`: a seed determines the course, and time is virtual. The seed is the value of
+///   `WEFTLINE_SEED` in the environment, or else chosen by chance; when the test fails, a line on
+///   standard error tells it. Without `workers` there are four, which the test's thread runs.
+/// - `seed = 7`: deterministic, with this seed where the environment chooses none.
+/// - `seeds = 100`: deterministic, and run with so many seeds, one after the other; with just one
+///   where the environment chooses it.
 /// - `crate = "path"`: where to find weftline, for those who re-export it under another path.
 ///
 /// # Errors
@@ -118,7 +132,7 @@ enum Use {
 
 /// The function that stands in place of `item`, or the errors that say why there is none.
 fn expand(options: TokenStream, item: TokenStream, used: Use) -> TokenStream {
-    let options = parse::options(&tokens(options));
+    let options = parse::options(&tokens(options), used == Use::Test);
     let trees: Vec<TokenTree> = item.clone().into_iter().collect();
     let function = match parse::function(&tokens(item.clone()), used == Use::Test) {
         Ok(function) => function,
@@ -152,26 +166,42 @@ fn plain_function(
         plain.extend(code("#[::core::prelude::v1::test]"));
     }
     plain.extend_from_slice(&trees[..function.start]);
-    plain.extend_from_slice(&trees[function.start + 1..function.body]);
+    // Several runs have no one result: the test panics with the first that fails.
+    let returns = used == Use::Main || !options.deterministic;
+    let head_end = if returns { function.body } else { function.name + 2 };
+    plain.extend_from_slice(&trees[function.start + 1..head_end]);
     plain.push(Group::new(Delimiter::Brace, body.into_iter().collect()).into());
     plain.into_iter().collect()
 }
 
 /// The expression that runs the async function in a runtime.
 fn call(name: &TokenTree, options: &Options, used: Use) -> Vec<TokenTree> {
-    let default = if used == Use::Test { Some(1) } else { None };
-    let workers = options.workers.or(default).map_or_else(
-        || "::core::option::Option::None".to_string(),
-        |workers| format!("::core::option::Option::Some({workers})"),
-    );
-    let mut arguments = code(&format!("{workers},"));
+    let one = Some(1).filter(|_| used == Use::Test && !options.deterministic);
+    let workers = option(options.workers.or(one));
+    let seed = option(options.seed);
+    let (function, given) = match used {
+        _ if !options.deterministic => ("run", options.virtual_time.to_string()),
+        Use::Main => ("replay", seed),
+        Use::Test => ("explore", format!("{seed}, {}", options.seeds.unwrap_or(1))),
+    };
+    let mut arguments = code(&format!("{workers}, {given},"));
     arguments.push(name.clone());
-    arguments.push(Group::new(Delimiter::Parenthesis, TokenStream::new()).into());
+    if !options.deterministic {
+        arguments.push(Group::new(Delimiter::Parenthesis, TokenStream::new()).into());
+    }
 
     let path = options.path.as_deref().unwrap_or("::weftline");
-    let mut call = code(&format!("{path}::runtime::__macro_run"));
+    let mut call = code(&format!("{path}::runtime::__macro_{function}"));
     call.push(Group::new(Delimiter::Parenthesis, arguments.into_iter().collect()).into());
     call
+}
+
+/// A number that may be missing, as Rust text.
+fn option(number: Option<impl std::fmt::Display>) -> String {
+    match number {
+        None => "::core::option::Option::None".to_string(),
+        Some(number) => format!("::core::option::Option::Some({number})"),
+    }
 }
 
 /// Rust text as tokens that report errors at the attribute.

@@ -57,20 +57,40 @@ impl<S: Copy> Misuse<S> {
 pub(crate) struct Options {
     /// How many workers to start.
     pub(crate) workers: Option<usize>,
+    /// Whether time is virtual.
+    pub(crate) virtual_time: bool,
+    /// Whether a seed determines the course.
+    pub(crate) deterministic: bool,
+    /// Which one, or the first one.
+    pub(crate) seed: Option<u64>,
+    /// With how many seeds to run.
+    pub(crate) seeds: Option<u64>,
     /// The path of weftline.
     pub(crate) path: Option<String>,
 }
 
-/// Reads `workers = 4, crate = "path"`, in any order.
-pub(crate) fn options<S: Copy>(tokens: &[Token<S>]) -> Result<Options, Misuse<S>> {
+/// Reads `workers = 4, virtual_time, crate = "path"` and their kin, in any order.
+pub(crate) fn options<S: Copy>(tokens: &[Token<S>], is_test: bool) -> Result<Options, Misuse<S>> {
     let mut options = Options::default();
     for option in tokens.split(|token| token.text == ",") {
         let Some((name, rest)) = option.split_first() else { continue };
         let is_second = match name.text.as_str() {
-            "workers" => options.workers.replace(workers(name, rest)?).is_some(),
+            "workers" => options.workers.replace(at_least_one(name, rest)?).is_some(),
+            "virtual_time" => std::mem::replace(&mut options.virtual_time, flag(name, rest)?),
+            "deterministic" => std::mem::replace(&mut options.deterministic, flag(name, rest)?),
+            "seed" => options.seed.replace(seed(name, rest)?).is_some(),
+            "seeds" if !is_test => {
+                let text = "`seeds` is for tests: a program runs once".to_string();
+                return Err(Misuse::at(name, text));
+            }
+            "seeds" => options.seeds.replace(at_least_one(name, rest)?).is_some(),
             "crate" => options.path.replace(path(name, rest)?).is_some(),
             other => {
-                let text = format!("unknown option `{other}`: there are `workers` and `crate`");
+                let seeds = if is_test { ", `seeds`" } else { "" };
+                let text = format!(
+                    "unknown option `{other}`: there are `workers`, `virtual_time`, \
+                     `deterministic`, `seed`{seeds} and `crate`"
+                );
                 return Err(Misuse::at(name, text));
             }
         };
@@ -78,18 +98,52 @@ pub(crate) fn options<S: Copy>(tokens: &[Token<S>]) -> Result<Options, Misuse<S>
             return Err(Misuse::at(name, format!("`{}` is given twice", name.text)));
         }
     }
+    // Either one asks for a course that a seed determines.
+    options.deterministic |= options.seed.is_some() || options.seeds.is_some();
     Ok(options)
 }
 
-/// The value of `workers`.
-fn workers<S: Copy>(name: &Token<S>, rest: &[Token<S>]) -> Result<usize, Misuse<S>> {
+/// An option that is there or not.
+fn flag<S: Copy>(name: &Token<S>, rest: &[Token<S>]) -> Result<bool, Misuse<S>> {
+    match rest.first() {
+        None => Ok(true),
+        Some(first) => {
+            Err(Misuse::at(first, format!("`{0}` takes no value: write `{0}`", name.text)))
+        }
+    }
+}
+
+/// A number of things, of which there is at least one.
+fn at_least_one<S: Copy, N>(name: &Token<S>, rest: &[Token<S>]) -> Result<N, Misuse<S>>
+where
+    N: TryFrom<u64>,
+{
     let wanted = "a whole number of at least 1";
     let value = value(name, rest, wanted)?;
-    let number = value.text.replace('_', "");
-    let number = number.strip_suffix("usize").unwrap_or(&number).parse().ok();
-    number
-        .filter(|number| *number > 0)
-        .ok_or_else(|| Misuse::at(value, format!("`workers = {}`: expected {wanted}", value.text)))
+    let number = number(value).filter(|number| *number > 0);
+    number.and_then(|number| N::try_from(number).ok()).ok_or_else(|| not(wanted, name, value))
+}
+
+/// The value of `seed`.
+fn seed<S: Copy>(name: &Token<S>, rest: &[Token<S>]) -> Result<u64, Misuse<S>> {
+    let wanted = "a whole number of at most 64 bits";
+    let value = value(name, rest, wanted)?;
+    number(value).ok_or_else(|| not(wanted, name, value))
+}
+
+/// A literal as a number: decimal, or hexadecimal as seeds may be.
+fn number<S>(value: &Token<S>) -> Option<u64> {
+    let text = value.text.replace('_', "");
+    let text = text.strip_suffix("usize").or(text.strip_suffix("u64")).unwrap_or(&text);
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The misuse of a literal.
+fn not<S: Copy>(wanted: &str, name: &Token<S>, value: &Token<S>) -> Misuse<S> {
+    Misuse::at(value, format!("`{} = {}`: expected {wanted}", name.text, value.text))
 }
 
 /// The value of `crate`.
@@ -97,9 +151,7 @@ fn path<S: Copy>(name: &Token<S>, rest: &[Token<S>]) -> Result<String, Misuse<S>
     let wanted = "a path in quotes, such as \"my::weftline\"";
     let value = value(name, rest, wanted)?;
     let quoted = value.text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let path = quoted
-        .filter(|path| is_path(path))
-        .ok_or_else(|| Misuse::at(value, format!("`crate = {}`: expected {wanted}", value.text)))?;
+    let path = quoted.filter(|path| is_path(path)).ok_or_else(|| not(wanted, name, value))?;
     Ok(path.to_string())
 }
 

@@ -25,17 +25,22 @@ fn misuse<T: std::fmt::Debug>(result: Result<T, Misuse<usize>>) -> (usize, Strin
 
 #[test]
 fn options_are_read_in_any_order() {
-    let read = |text: &str| options(&tokens(text)).expect(text);
+    let read = |text: &str| options(&tokens(text), true).expect(text);
     assert_eq!(read(""), Options::default());
-    assert_eq!(read("workers = 4"), Options { workers: Some(4), path: None });
-    let both = Options { workers: Some(1_000), path: Some("::my::rt".into()) };
+    assert_eq!(read("workers = 4"), Options { workers: Some(4), ..Options::default() });
+    let both =
+        Options { workers: Some(1_000), path: Some("::my::rt".into()), ..Options::default() };
     assert_eq!(read("crate = \"::my::rt\" , workers = 1_000usize ,"), both);
 }
 
 #[test]
 fn an_unknown_option_is_named() {
-    let said = "unknown option `threads`: there are `workers` and `crate`";
-    assert_eq!(misuse(options(&tokens("workers = 1 , threads = 2"))), (4, said.into()));
+    let text = "workers = 1 , threads = 2";
+    let said = "unknown option `threads`: there are `workers`, `virtual_time`, `deterministic`, \
+                `seed`, `seeds` and `crate`";
+    assert_eq!(misuse(options(&tokens(text), true)), (4, said.into()));
+    let said = said.replace(", `seeds`", "");
+    assert_eq!(misuse(options(&tokens(text), false)), (4, said));
 }
 
 #[test]
@@ -50,8 +55,37 @@ fn a_bad_number_of_workers_is_named() {
         ("workers = 1 2", 2, "12"),
     ] {
         let said = format!("`workers = {found}`: expected a whole number of at least 1");
-        assert_eq!(misuse(options(&tokens(text))), (place, said), "{text}");
+        assert_eq!(misuse(options(&tokens(text), true)), (place, said), "{text}");
     }
+}
+
+#[test]
+fn a_seed_makes_a_function_deterministic() {
+    let read = |text: &str| options(&tokens(text), true).expect(text);
+    let plain = read("deterministic");
+    assert_eq!(plain, Options { deterministic: true, ..Options::default() });
+    assert_eq!(read("seed = 7"), Options { seed: Some(7), ..plain });
+    let plain = read("deterministic");
+    assert_eq!(read("seed = 0xFF_u64"), Options { seed: Some(255), ..plain });
+    let plain = read("deterministic");
+    assert_eq!(read("seeds = 100"), Options { seeds: Some(100), ..plain });
+    assert_eq!(read("virtual_time"), Options { virtual_time: true, ..Options::default() });
+}
+
+#[test]
+fn a_flag_with_a_value_and_a_bad_seed_are_named() {
+    for (text, place, said) in [
+        ("virtual_time = true", 1, "`virtual_time` takes no value: write `virtual_time`"),
+        ("deterministic 7", 1, "`deterministic` takes no value: write `deterministic`"),
+        ("seed", 0, "`seed` needs a value: a whole number of at most 64 bits"),
+        ("seed = \"7\"", 2, "`seed = \"7\"`: expected a whole number of at most 64 bits"),
+        ("seeds = 0", 2, "`seeds = 0`: expected a whole number of at least 1"),
+        ("deterministic , deterministic", 2, "`deterministic` is given twice"),
+    ] {
+        assert_eq!(misuse(options(&tokens(text), true)), (place, said.into()), "{text}");
+    }
+    let said = "`seeds` is for tests: a program runs once";
+    assert_eq!(misuse(options(&tokens("seeds = 2"), false)), (0, said.into()));
 }
 
 #[test]
@@ -59,7 +93,7 @@ fn a_bad_path_is_named() {
     for found in ["4", "\"\"", "\"a-b\"", "\"a::\"", "\"4a\""] {
         let said =
             format!("`crate = {found}`: expected a path in quotes, such as \"my::weftline\"");
-        assert_eq!(misuse(options(&tokens(&format!("crate = {found}")))), (2, said));
+        assert_eq!(misuse(options(&tokens(&format!("crate = {found}")), true)), (2, said));
     }
 }
 
@@ -67,9 +101,9 @@ fn a_bad_path_is_named() {
 fn a_missing_value_and_a_second_one_are_named() {
     for text in ["workers", "workers =", "workers 4"] {
         let said = "`workers` needs a value: a whole number of at least 1";
-        assert_eq!(misuse(options(&tokens(text))), (0, said.into()), "{text}");
+        assert_eq!(misuse(options(&tokens(text), true)), (0, said.into()), "{text}");
     }
-    let (place, said) = misuse(options(&tokens("workers = 1 , workers = 1")));
+    let (place, said) = misuse(options(&tokens("workers = 1 , workers = 1"), true));
     assert_eq!((place, said.as_str()), (4, "`workers` is given twice"));
 }
 

@@ -13,10 +13,40 @@ mod stand_in {
         thread_local! {
             /// The number of workers the last call asked for.
             pub(crate) static WORKERS: Cell<Option<usize>> = const { Cell::new(None) };
+            /// Whether it asked for virtual time.
+            pub(crate) static VIRTUAL: Cell<bool> = const { Cell::new(false) };
+            /// The seed that the last call asked for, and with how many to run.
+            pub(crate) static SEEDS: Cell<(Option<u64>, u64)> = const { Cell::new((None, 0)) };
         }
 
-        pub(crate) fn __macro_run<F: Future>(workers: Option<usize>, future: F) -> F::Output {
+        pub(crate) fn __macro_replay<F: Future>(
+            workers: Option<usize>,
+            seed: Option<u64>,
+            main: impl FnOnce() -> F,
+        ) -> F::Output {
+            SEEDS.set((seed, 1));
+            __macro_run(workers, true, main())
+        }
+
+        pub(crate) fn __macro_explore<F: Future>(
+            workers: Option<usize>,
+            seed: Option<u64>,
+            seeds: u64,
+            test: impl Fn() -> F,
+        ) {
+            SEEDS.set((seed, seeds));
+            for _ in 0..seeds {
+                __macro_run(workers, true, test());
+            }
+        }
+
+        pub(crate) fn __macro_run<F: Future>(
+            workers: Option<usize>,
+            virtual_time: bool,
+            future: F,
+        ) -> F::Output {
             WORKERS.set(workers);
+            VIRTUAL.set(virtual_time);
             match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(output) => output,
                 Poll::Pending => panic!("the stand-in cannot wait"),
@@ -25,7 +55,7 @@ mod stand_in {
     }
 }
 
-use stand_in::runtime::WORKERS;
+use stand_in::runtime::{SEEDS, VIRTUAL, WORKERS};
 
 /// Documentation and attributes stay.
 #[weftline_macros::main(crate = "stand_in")]
@@ -80,6 +110,39 @@ async fn a_test_has_one_worker_unless_told_otherwise() {
 async fn a_test_may_have_more_workers_and_return_a_result() -> Result<(), ParseIntError> {
     assert_eq!(WORKERS.get(), Some(2));
     "4".parse::<u32>().map(drop)
+}
+
+#[weftline_macros::test(crate = "stand_in", virtual_time)]
+async fn a_test_may_have_virtual_time() {
+    assert!(VIRTUAL.get());
+    assert_eq!(WORKERS.get(), Some(1));
+}
+
+#[weftline_macros::test(crate = "stand_in")]
+async fn a_test_has_real_time_unless_told_otherwise() {
+    assert!(!VIRTUAL.get());
+}
+
+#[weftline_macros::test(crate = "stand_in", deterministic)]
+async fn a_deterministic_test_leaves_workers_and_seed_to_the_runtime() {
+    assert_eq!((WORKERS.get(), SEEDS.get()), (None, (None, 1)));
+}
+
+#[weftline_macros::test(crate = "stand_in", seed = 7, seeds = 3, workers = 2)]
+async fn a_test_with_several_seeds_may_return_a_result() -> Result<(), ParseIntError> {
+    assert_eq!((WORKERS.get(), SEEDS.get()), (Some(2), (Some(7), 3)));
+    "4".parse::<u32>().map(drop)
+}
+
+#[weftline_macros::main(crate = "stand_in", seed = 7)]
+async fn replayed() -> u32 {
+    7
+}
+
+#[test]
+fn a_deterministic_main_returns_its_output() {
+    assert_eq!(replayed(), 7);
+    assert_eq!((WORKERS.get(), SEEDS.get()), (None, (Some(7), 1)));
 }
 
 #[weftline_macros::test(crate = "stand_in")]

@@ -48,7 +48,15 @@ pub use task::{
 
 /// Makes an `async fn main` the program's main function: it runs as by [`run`].
 ///
-/// `workers = 4` chooses the number of workers, `crate = "path"` where the crate is found.
+/// # Options
+///
+/// - `workers = 4`: the number of workers. By default as many as the process may use CPUs.
+/// - `virtual_time`: time is virtual; see [`Builder::virtual_time`](runtime::Builder::virtual_time).
+/// - `deterministic`: a seed determines the course; see
+///   [`Builder::deterministic`](runtime::Builder::deterministic). It is the value of `WEFTLINE_SEED`
+///   in the environment, or else one chosen by chance, and is printed when the function panics.
+/// - `seed = 7`: deterministic, with this seed where the environment chooses none.
+/// - `crate = "path"`: where the crate is found.
 ///
 /// # Examples
 ///
@@ -61,15 +69,41 @@ pub use task::{
 /// ```
 pub use weftline_macros::main;
 
-/// Makes an `async fn` a test, which runs as by [`run`]. It takes the options of
-/// [`main`](macro@main).
+/// Makes an `async fn` a test, which runs as by [`run`], with one worker unless it says otherwise.
+///
+/// # Options
+///
+/// Those of [`main`](macro@main), and
+///
+/// - `seeds = 100`: deterministic, and run with so many seeds, one after the other; with just one
+///   where `WEFTLINE_SEED` chooses it.
+///
+/// When a deterministic test fails, a line on standard error tells its seed.
 ///
 /// # Examples
 ///
 /// ```
+/// use std::time::Duration;
+/// use weftline::time::{now, sleep};
+///
 /// #[weftline::test(workers = 2)]
 /// async fn a_task_gives_its_value() {
 ///     assert_eq!(weftline::spawn(async { 1 }).await.unwrap(), 1);
+/// }
+///
+/// #[weftline::test(virtual_time)]
+/// async fn an_hour_is_over_at_once() {
+///     let before = now();
+///     sleep(Duration::from_secs(3600)).await;
+///     assert_eq!(now() - before, Duration::from_secs(3600));
+/// }
+///
+/// #[weftline::test(seeds = 100)]
+/// async fn no_order_of_the_tasks_breaks_it() {
+///     let tasks: Vec<_> = (0..3).map(|_| weftline::spawn(weftline::yield_now())).collect();
+///     for task in tasks {
+///         task.await.unwrap();
+///     }
 /// }
 /// ```
 pub use weftline_macros::test;

@@ -5,6 +5,7 @@
 //! waiting. The threads are shared by all runtimes of the process, bounded, and end when idle.
 
 use crate::platform::fork::Generation;
+use crate::runtime::context;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -96,6 +97,8 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }
+    // The answer comes from another thread, and takes none of the runtime's own time.
+    let _held = context::hold_time();
     let outcome = Mutex::new(Outcome::Open(None));
     let lookup = Arc::new(Lookup { host: host.to_owned(), port, outcome });
     POOL.submit(&lookup)?;

@@ -3,7 +3,7 @@
 use super::Runtime;
 use super::entry::EndSignals;
 use super::instance::{Instance, Options};
-use crate::scheduler::{BlockingLimits, MAX_WORKERS};
+use crate::scheduler::{BlockingLimits, MAX_WORKERS, Time};
 use crate::task::{Hooks, Task, Unhandled};
 use std::fmt;
 use std::io;
@@ -16,6 +16,9 @@ const DEFAULT_BLOCKING_THREADS: usize = 512;
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long `run` waits for cancelled tasks, where nothing else is chosen.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// How many workers a deterministic runtime plays, where nothing else is chosen: enough for each
+/// to find something at another.
+const DETERMINISTIC_WORKERS: usize = 4;
 /// The smallest stack a thread of the runtime may have, in bytes: below it std's own start-up code
 /// does not fit on some systems.
 const MIN_STACK_BYTES: usize = 16 * 1024;
@@ -50,6 +53,7 @@ pub struct Builder {
     blocking: BlockingLimits,
     grace: Duration,
     pub(super) end_signals: EndSignals,
+    time: Time,
     hooks: Hooks,
 }
 
@@ -65,6 +69,7 @@ impl Builder {
             },
             grace: DEFAULT_GRACE,
             end_signals: EndSignals { interrupt: None, terminate: false },
+            time: Time::System,
             hooks: Hooks::default(),
         }
     }
@@ -107,6 +112,74 @@ impl Builder {
     /// seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Whether time is virtual: it stands still while anything happens and jumps to the next
+    /// deadline when nothing else can happen, so that an hour's sleep is over at once. For tests;
+    /// by default the runtime goes by the system's time. Of this and
+    /// [`deterministic`](Self::deterministic) the last call counts.
+    ///
+    /// Time passes when every worker and every thread in [`block_on`](Runtime::block_on) waits, no
+    /// blocking job runs or is queued, and no descriptor is ready. [`time::now`](crate::time::now)
+    /// tells it. What happens outside of the runtime takes no time: a time limit on an answer from
+    /// another process is over before that can answer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weftline::time::{now, sleep};
+    ///
+    /// weftline::Runtime::builder().virtual_time(true).run(async {
+    ///     let before = now();
+    ///     sleep(Duration::from_secs(3600)).await;
+    ///     assert_eq!(now() - before, Duration::from_secs(3600));
+    /// })?;
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn virtual_time(mut self, is_virtual: bool) -> Self {
+        self.time = if is_virtual { Time::Virtual } else { Time::System };
+        self
+    }
+
+    /// Makes the runtime deterministic: the same program with the same seed takes the same course.
+    /// For tests, which find with many seeds what a hundred runs on threads would not show.
+    ///
+    /// The workers, four unless [`workers`](Self::workers) says otherwise, have no threads: the
+    /// thread in [`block_on`](Runtime::block_on) runs them, one job at a time, and outside of it
+    /// nothing runs. The seed chooses which worker comes next, from whom it steals, and in which
+    /// order wakers are called that are due at the same time. Time is
+    /// [virtual](Self::virtual_time). Not replayed is what comes from outside: the network, other
+    /// threads, [`spawn_blocking`](crate::spawn_blocking) among them.
+    ///
+    /// [`Handle::trace`](super::Handle::trace) tells whether two runs took the same course, and
+    /// [`runtime::seed`](super::seed()) gives a seed that `WEFTLINE_SEED` can replay.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// let order = |seed| {
+    ///     let log = Arc::new(Mutex::new(Vec::new()));
+    ///     let runtime = weftline::Runtime::builder().deterministic(seed).build().unwrap();
+    ///     runtime.block_on(async {
+    ///         let tasks: Vec<_> = (0..5).map(|n| {
+    ///             let log = log.clone();
+    ///             weftline::spawn(async move { log.lock().unwrap().push(n) })
+    ///         }).collect();
+    ///         for task in tasks {
+    ///             task.await.unwrap();
+    ///         }
+    ///     });
+    ///     Arc::into_inner(log).unwrap().into_inner().unwrap()
+    /// };
+    /// assert_eq!(order(1), order(1));
+    /// assert!((0..100).any(|seed| order(seed) != order(1)));
+    /// ```
+    pub fn deterministic(mut self, seed: u64) -> Self {
+        self.time = Time::Deterministic(seed);
         self
     }
 
@@ -215,6 +288,8 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         let workers = match self.workers {
             Some(workers) => workers,
+            // Not the machine's: the course must be the same on another one.
+            None if matches!(self.time, Time::Deterministic(_)) => DETERMINISTIC_WORKERS,
             // Where the system cannot say, one is always right.
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
@@ -233,6 +308,7 @@ impl Builder {
             stack_size: self.stack_size,
             blocking: self.blocking,
             grace: self.grace,
+            time: self.time,
         };
         let instance = Instance::start(options, self.hooks);
         match instance {

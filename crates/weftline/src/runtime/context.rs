@@ -2,14 +2,14 @@
 
 use super::handle::{Handle, NoRuntime};
 use crate::driver::Driver;
-use crate::driver::clock::Clock;
 use crate::driver::timers::Timers;
 use crate::scheduler::local_timers;
-use crate::task::{EnteredRoster, Roster, is_blocking};
+use crate::task::{EnteredRoster, Pace, Roster, is_blocking};
 use std::cell::RefCell;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Instant;
 
 thread_local! {
     /// The runtime around the code that this thread runs.
@@ -63,9 +63,27 @@ pub(crate) fn driver() -> io::Result<Arc<Driver>> {
     with(|handle| handle.instance.shared.driver.clone()).ok_or_else(|| io::Error::other(NoRuntime))
 }
 
-/// The current runtime's clock, or the real one outside of a runtime.
-pub(crate) fn clock() -> Clock {
-    with(|handle| handle.instance.shared.clock).unwrap_or_else(Clock::new)
+/// The current runtime's time, or the system's outside of a runtime.
+#[inline]
+pub(crate) fn now() -> Instant {
+    with(|handle| handle.instance.shared.clock.now()).unwrap_or_else(Instant::now)
+}
+
+/// Keeps virtual time from passing until it is dropped: something is under way that the runtime
+/// does not see, and that its tasks wait for.
+pub(crate) struct HeldTime(Arc<dyn Pace>);
+
+/// Holds the current runtime's time, if that is virtual. To be called in a poll.
+pub(crate) fn hold_time() -> Option<HeldTime> {
+    let pace = with(|handle| handle.instance.shared.pace()).flatten()?;
+    pace.begin();
+    Some(HeldTime(pace))
+}
+
+impl Drop for HeldTime {
+    fn drop(&mut self) {
+        self.0.rest();
+    }
 }
 
 /// Whose timers a thread uses.
@@ -87,16 +105,18 @@ impl TimersOwner {
     }
 }
 
-/// The timers of the calling thread; `None` outside of a runtime, or once it has shut down.
-pub(crate) fn timers() -> Option<(Arc<Timers>, TimersOwner)> {
+/// The timers of the calling thread, and what `deadline` is to them; `None` outside of a runtime,
+/// or once it has shut down.
+pub(crate) fn timers(deadline: Instant) -> Option<(Arc<Timers>, TimersOwner, u64)> {
     with(|handle| {
         let shared = &handle.instance.shared;
+        let deadline_ns = shared.clock.to_ns(deadline);
         // What a worker blocks for is woken by others, who do not see its own timers.
         let own = if is_blocking() { None } else { local_timers(shared) };
         match own {
-            Some(timers) => Some((timers, TimersOwner::Worker)),
+            Some(timers) => Some((timers, TimersOwner::Worker, deadline_ns)),
             None if shared.is_stopped() => None,
-            None => Some((shared.outside_timers.clone(), TimersOwner::Outside)),
+            None => Some((shared.outside_timers.clone(), TimersOwner::Outside, deadline_ns)),
         }
     })
     .flatten()

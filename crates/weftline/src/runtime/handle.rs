@@ -2,8 +2,8 @@
 
 use super::context::{self, EnterGuard};
 use super::instance::Instance;
-use crate::scheduler::index_here;
-use crate::task::{self, JoinError, JoinHandle, Roster, Task};
+use crate::scheduler::{Trace, index_here};
+use crate::task::{self, JoinError, JoinHandle, Paced, Roster, Task};
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::fmt;
 use std::future::Future;
@@ -115,7 +115,9 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// If the future panics or is cancelled, and in a forked child process.
+    /// If the future panics or is cancelled, and in a forked child process. A
+    /// [deterministic](super::Builder::deterministic) runtime runs on the thread that was first in
+    /// here: on another thread this panics, unless the first is in here too.
     ///
     /// # Examples
     ///
@@ -164,6 +166,8 @@ impl Handle {
         let at = Location::caller();
         self.roster().generation().assert_same_process();
         let _entered = self.enter();
+        let _playing = self.instance.play_here();
+        let _paced = Paced::enter_at_work(self.instance.shared.pace());
         task::block_on(&self.instance.driven, at, future)
     }
 
@@ -206,8 +210,8 @@ impl Handle {
         task::Builder::new().spawn_blocking_in(self.roster(), job)
     }
 
-    /// All tasks that have not ended, in no particular order; the futures that threads block on are
-    /// among them.
+    /// All tasks that have not ended, those that one thread has spawned in that order; the futures
+    /// that threads block on are among them.
     ///
     /// # Examples
     ///
@@ -219,8 +223,31 @@ impl Handle {
     /// ```
     #[must_use]
     pub fn tasks(&self) -> Vec<Task> {
-        let rosters = self.instance.rosters.iter().chain([&self.instance.driven]);
-        rosters.flat_map(|roster| roster.tasks()).collect()
+        let mut tasks = self.instance.tasks();
+        tasks.extend(self.instance.driven.tasks());
+        tasks.sort_unstable_by_key(Task::id);
+        tasks
+    }
+
+    /// The seed of a [deterministic](super::Builder::deterministic) runtime; `None` for others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::builder().deterministic(7).build()?;
+    /// assert_eq!(runtime.handle().seed(), Some(7));
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.instance.shared.seed()
+    }
+
+    /// What a [deterministic](super::Builder::deterministic) runtime has done so far, to be
+    /// compared with another run; `None` for other runtimes. See [`Trace`].
+    #[must_use]
+    pub fn trace(&self) -> Option<Trace> {
+        self.instance.shared.trace()
     }
 
     /// How many workers the runtime has.

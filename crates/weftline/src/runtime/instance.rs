@@ -6,8 +6,10 @@ use crate::driver::Driver;
 use crate::job::Job;
 use crate::platform::deque::Worker;
 use crate::platform::{Condvar, Mutex};
-use crate::scheduler::{BlockingLimits, BlockingPool, Entrance, Local, Shared, thread_number};
-use crate::task::{Hooks, Roster};
+use crate::scheduler::{
+    BlockingLimits, BlockingPool, Entrance, Local, NotHere, Playing, Shared, Time, thread_number,
+};
+use crate::task::{Hooks, Paced, Roster, Task};
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ pub(super) struct Options {
     pub(super) blocking: BlockingLimits,
     /// How long `run` waits for cancelled tasks.
     pub(super) grace: Duration,
+    /// What time there is.
+    pub(super) time: Time,
 }
 
 /// One running runtime.
@@ -60,13 +64,20 @@ impl Instance {
             });
             let blocking = BlockingPool::new(options.blocking, start);
             let shared;
-            (shared, queues) = Shared::new(options.workers, driver, hooks, blocking);
+            (shared, queues) = Shared::new(options.workers, driver, hooks, blocking, options.time);
             let roster = || Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
             let rosters = (0..options.workers + OUTSIDE_ROSTERS).map(|_| roster()).collect();
             let (driven, callbacks, threads) = (roster(), Arc::default(), Arc::default());
             Self { rosters, driven, shared, callbacks, threads, options }
         });
-        for (index, queue) in queues.into_iter().enumerate() {
+        let queues = queues.into_iter().enumerate();
+        if let Time::Deterministic(_) = instance.options.time {
+            let shared = &instance.shared;
+            let locals = queues.map(|(index, queue)| Local::new(index, shared.clone(), queue));
+            shared.seat(locals.collect());
+            return Ok(instance);
+        }
+        for (index, queue) in queues {
             if let Err(error) = instance.clone().start_worker(index, queue) {
                 // Hooks of the threads that did start may have spawned.
                 shutdown::abandon(&instance);
@@ -106,11 +117,37 @@ impl Instance {
             OWNER.with(|owner| owner.set(Arc::as_ptr(&self)));
             let shared = self.shared.clone();
             let _entered = context::enter(Handle::new(self), roster);
+            let _paced = Paced::enter(shared.pace());
             shared.hooks.thread_started();
             body(&shared);
             shared.hooks.thread_stopped();
         };
         builder.spawn(in_thread).map(drop)
+    }
+
+    /// All living tasks, ordered by their ids.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let mut tasks: Vec<_> = self.rosters.iter().flat_map(|roster| roster.tasks()).collect();
+        tasks.sort_unstable_by_key(Task::id);
+        tasks
+    }
+
+    /// Makes the calling thread run the workers of a deterministic runtime, which are this
+    /// runtime's thread then, until the guards are dropped.
+    ///
+    /// # Panics
+    ///
+    /// If nobody runs them, and this thread must not.
+    pub(super) fn play_here(&self) -> Option<(Playing, Owned)> {
+        match self.shared.begin_to_play() {
+            Ok(playing) => Some((playing?, Owned::by(self))),
+            // A blocking job waits for whoever comes to run them.
+            Err(NotHere) if self.owns_this_thread() => None,
+            Err(NotHere) => panic!(
+                "a deterministic runtime runs on the thread that was first in its `block_on`, \
+                 and this is another one"
+            ),
+        }
     }
 
     /// Whether the calling thread is one of this runtime's.
@@ -128,6 +165,24 @@ impl Instance {
 thread_local! {
     /// The runtime that this thread belongs to; null for other threads. Never followed.
     static OWNER: Cell<*const Instance> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Makes the calling thread a runtime's until it is dropped.
+pub(super) struct Owned {
+    /// Whose it was before.
+    outer: *const Instance,
+}
+
+impl Owned {
+    fn by(instance: &Instance) -> Self {
+        Self { outer: OWNER.with(|owner| owner.replace(instance)) }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        OWNER.with(|owner| owner.set(self.outer));
+    }
 }
 
 /// Whether the calling thread belongs to a runtime, so that waiting might be waiting for itself.

@@ -25,13 +25,18 @@ pub(crate) mod context;
 mod entry;
 mod handle;
 mod instance;
+mod seed;
 mod shutdown;
 
+pub use crate::scheduler::Trace;
 pub use builder::{BuildError, Builder};
 pub use callbacks::{CallHandle, TimerHandle};
 pub use context::EnterGuard;
 pub use entry::{RunError, run};
 pub use handle::{Handle, NoRuntime};
+pub use seed::seed;
+#[doc(hidden)]
+pub use seed::{__macro_explore, __macro_replay, __macro_run};
 pub use shutdown::{Grace, ShutdownReport, Survivor};
 
 use crate::task::JoinHandle;
@@ -184,18 +189,5 @@ impl Drop for Runtime {
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Runtime").field(&self.handle).finish()
-    }
-}
-
-/// What `#[weftline::main]` and `#[weftline::test]` expand to.
-#[doc(hidden)]
-pub fn __macro_run<F: Future>(workers: Option<usize>, main: F) -> F::Output {
-    let mut builder = Runtime::builder();
-    if let Some(workers) = workers {
-        builder = builder.workers(workers);
-    }
-    match builder.run(main) {
-        Ok(output) => output,
-        Err(error) => panic!("no runtime: {error}"),
     }
 }

@@ -214,7 +214,7 @@ fn refuse_and_cancel(instance: &Instance) {
     let rosters = &instance.rosters;
     // First all of them: a task that is cancelled below may spawn into any roster.
     rosters.iter().for_each(|roster| roster.admit(Admission::Closing));
-    for task in rosters.iter().flat_map(|roster| roster.tasks()) {
+    for task in instance.tasks() {
         task.cancel();
     }
 }
@@ -222,7 +222,12 @@ fn refuse_and_cancel(instance: &Instance) {
 /// Waits until no task is left. Those born meanwhile were cancelled at birth, and are waited for
 /// in the next round.
 fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
-    while instance.rosters.iter().any(|roster| roster.len() > 0) {
+    let has_tasks = || instance.rosters.iter().any(|roster| roster.len() > 0);
+    if instance.shared.play_out(&|| !has_tasks(), deadline).is_err() {
+        // A deterministic runtime that nobody runs any more: its tasks end where they can.
+        return;
+    }
+    while has_tasks() {
         for roster in &instance.rosters {
             if !roster.wait_empty(deadline) {
                 return;
@@ -244,6 +249,7 @@ fn abort_the_rest(instance: &Instance) -> ShutdownReport {
 /// Ends the workers, and what only they kept going.
 fn stop(instance: &Instance) {
     instance.shared.stop();
+    instance.shared.end_cast();
     // A thread that is still inside a task is left to itself: it ends after that, and runs what is
     // left then. Destructors of the tasks behind it may take as long, so they are not run here.
     if instance.threads.wait_none(Instant::now() + STOP_TIME) {
@@ -254,7 +260,7 @@ fn stop(instance: &Instance) {
 
 /// The tasks that have not ended.
 fn survivors(instance: &Instance) -> Vec<Survivor> {
-    let tasks = instance.rosters.iter().flat_map(|roster| roster.tasks());
+    let tasks = instance.tasks().into_iter();
     tasks.map(|task| Survivor { status: task.status(), task }).collect()
 }
 

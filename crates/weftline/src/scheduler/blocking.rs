@@ -1,10 +1,12 @@
 //! Threads for jobs that may block: as many as are needed, up to a limit, and gone again when they
 //! have had nothing to do for a while.
 
+use super::actors::Actors;
 use crate::job::Job;
 use crate::platform::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many threads there may be, and how long they stay.
@@ -27,6 +29,8 @@ pub(crate) struct BlockingPool {
     changed: Condvar,
     limits: BlockingLimits,
     start: StartThread,
+    /// Where time is virtual: a job is at work from when it is queued until it has ended.
+    actors: Option<Arc<Actors>>,
 }
 
 #[derive(Default)]
@@ -42,11 +46,19 @@ struct State {
 
 impl BlockingPool {
     pub(crate) fn new(limits: BlockingLimits, start: StartThread) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), limits, start }
+        Self { state: Mutex::default(), changed: Condvar::new(), limits, start, actors: None }
+    }
+
+    /// Counts the jobs among the actors.
+    pub(super) fn count_in(&mut self, actors: Option<Arc<Actors>>) {
+        self.actors = actors;
     }
 
     /// Queues a job, and starts a thread if none is free for it.
     pub(crate) fn push(&self, job: Job) {
+        if let Some(actors) = &self.actors {
+            actors.begin();
+        }
         let mut state = self.state.lock();
         state.jobs.push_back(job);
         if state.idle >= state.jobs.len() {
@@ -79,7 +91,7 @@ impl BlockingPool {
             io::stderr(),
             "weftline: no thread for blocking jobs, they run where they are spawned: {error}"
         );
-        jobs.into_iter().for_each(Job::run);
+        jobs.into_iter().for_each(|job| self.run(job));
     }
 
     /// What a thread of the pool does.
@@ -88,7 +100,7 @@ impl BlockingPool {
         loop {
             while let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                job.run();
+                self.run(job);
                 state = self.state.lock();
             }
             if state.stopped {
@@ -102,6 +114,13 @@ impl BlockingPool {
             }
         }
         state.threads -= 1;
+    }
+
+    fn run(&self, job: Job) {
+        job.run();
+        if let Some(actors) = &self.actors {
+            actors.rest();
+        }
     }
 
     /// Makes the threads end once the queue is empty.

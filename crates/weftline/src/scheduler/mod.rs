@@ -6,19 +6,26 @@
 //! leaves behind, `park.rs` blocks. `blocking.rs` is apart: the
 //! threads for jobs that may block.
 
+mod actors;
 mod blocking;
+mod pace;
 mod park;
 #[expect(unsafe_code, reason = "a job passes through an atomic pointer")]
 mod queues;
+mod random;
+mod simulation;
 mod sleep;
 mod steal;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod watch;
 mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool};
+pub(crate) use simulation::{NotHere, Playing};
 pub(crate) use sleep::MAX_WORKERS;
+pub use trace::Trace;
 pub(crate) use worker::{Local, index_here, local_timers};
 
 use crate::driver::Driver;
@@ -30,9 +37,11 @@ use crate::platform::deque::{Stealer, Worker};
 use crate::platform::global::{self, AtomicUsize};
 use crate::platform::parker::{Parker, Unpark};
 use crate::task::{Home, Hooks, Reason, Schedule};
+use actors::Actors;
 use crossbeam_utils::CachePadded;
 use park::DriverToken;
 use queues::{Inbox, ShardedInjector, Slot};
+use simulation::Simulation;
 use sleep::Sleep;
 use std::sync::Arc;
 use std::task::Waker;
@@ -56,6 +65,10 @@ pub(crate) struct Shared {
     pub(crate) outside_timers: Arc<Timers>,
     /// The time.
     pub(crate) clock: Clock,
+    /// Where time is virtual: who keeps it from passing.
+    actors: Option<Arc<Actors>>,
+    /// Where one thread plays all workers.
+    simulation: Option<Simulation>,
     /// What users hang around threads and tasks.
     pub(crate) hooks: Hooks,
     /// Threads for jobs that may block.
@@ -64,6 +77,17 @@ pub(crate) struct Shared {
     stop: AtomicBool,
     /// The worker that the next pinned task goes to.
     next_pinned: AtomicUsize,
+}
+
+/// What time a scheduler goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Time {
+    /// The system's.
+    System,
+    /// Its own, which passes only when nothing else can happen.
+    Virtual,
+    /// As virtual, and this seed determines the order in which one thread plays all workers.
+    Deterministic(u64),
 }
 
 /// A worker, as the others see it.
@@ -87,20 +111,33 @@ impl Shared {
     pub(crate) fn new(
         workers: usize,
         driver: Driver,
-        hooks: Hooks,
-        blocking: BlockingPool,
+        mut hooks: Hooks,
+        mut blocking: BlockingPool,
+        time: Time,
     ) -> (Arc<Self>, Vec<Worker<Job>>) {
         let queues: Vec<_> = (0..workers).map(|_| Worker::new_fifo()).collect();
+        let driver = Arc::new(driver);
+        let actors = |at_work| Some(Arc::new(Actors::new(at_work, driver.clone())));
+        let (actors, simulation) = match time {
+            Time::System => (None, None),
+            Time::Virtual => (actors(workers), None),
+            // Its workers act only while they are played.
+            Time::Deterministic(seed) => (actors(0), Some(Simulation::new(seed, &mut hooks))),
+        };
+        let acting_workers = actors.clone().filter(|_| simulation.is_none());
+        blocking.count_in(actors.clone());
         let remotes = queues.iter().map(|queue| CachePadded::new(Remote::new(queue)));
         let shared = Self {
             remotes: remotes.collect(),
             injector: ShardedInjector::new(workers),
-            sleep: Sleep::new(workers),
+            sleep: Sleep::new(workers, acting_workers),
             watch: Watch::new(),
-            driver: Arc::new(driver),
+            driver,
             driver_token: DriverToken::new(),
             outside_timers: Arc::new(Timers::new()),
-            clock: Clock::new(),
+            clock: if actors.is_some() { Clock::standing() } else { Clock::real() },
+            actors,
+            simulation,
             hooks,
             blocking,
             stop: AtomicBool::new(false),

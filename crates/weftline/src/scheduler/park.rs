@@ -20,10 +20,16 @@ impl DriverToken {
 
     /// True: the caller has it.
     pub(super) fn try_take(&self) -> bool {
-        // Relaxed: only a hint, to spare the exchange.
-        !self.0.load(Ordering::Relaxed)
+        // A look first, to spare the exchange.
+        !self.is_taken()
             // Acquire: pairs with the Release in `give_back`.
             && !self.0.swap(true, Ordering::Acquire)
+    }
+
+    /// Whether somebody has it.
+    pub(super) fn is_taken(&self) -> bool {
+        // Relaxed: a hint.
+        self.0.load(Ordering::Relaxed)
     }
 
     /// The caller, who has it, has it no more.
@@ -39,17 +45,23 @@ impl Local {
     pub(super) fn park(&self, searching: Option<Searching>) -> Option<Searching> {
         let shared = &*self.shared;
         let in_driver = shared.driver_token.try_take();
-        shared.sleep.announce(self.index, in_driver, searching);
+        let all_rest = shared.sleep.announce(self.index, in_driver, searching);
         // The last look; `announce` has put the fence before it.
-        let slept = if shared.is_stopped() || shared.has_work(self.index) {
-            None
+        let (slept, mut acts) = if shared.is_stopped() || shared.has_work(self.index) {
+            (None, false)
         } else {
-            Some(self.block(in_driver))
+            if all_rest && !in_driver {
+                shared.driver.notify();
+            }
+            let (slept, acts) = self.block(in_driver);
+            (Some(slept), acts)
         };
         if in_driver {
+            // Whoever waits there next must not let time pass over what was found there now.
+            acts = acts || shared.begin_to_act();
             shared.driver_token.give_back();
         }
-        let chosen = shared.sleep.leave(self.index);
+        let chosen = shared.sleep.leave(self.index, acts);
         self.note_sleep(chosen.is_some());
         match slept {
             Some(slept) => self.harvest(slept, in_driver, chosen),
@@ -59,32 +71,39 @@ impl Local {
     }
 
     /// Blocks until this worker is woken or has something to look after. From when to when, in
-    /// nanoseconds.
-    fn block(&self, in_driver: bool) -> Range<u64> {
+    /// nanoseconds of the system's time; and whether virtual time has passed, or events came before
+    /// it could, so that the worker is at work again.
+    fn block(&self, in_driver: bool) -> (Range<u64>, bool) {
         let shared = &*self.shared;
-        let began_ns = shared.clock.now_ns();
+        let began_ns = shared.clock.system_ns();
+        let mut acts = false;
         let limit = self.time_to_sleep(began_ns, in_driver);
         let parker = &shared.remotes[self.index].parker;
         if !in_driver {
             parker.park(limit);
         } else if parker.go_elsewhere() {
-            self.turn_driver(limit);
+            acts = self.pass_time();
+            if !acts {
+                self.turn_driver(limit);
+            }
             parker.come_back();
         }
-        began_ns..shared.clock.now_ns()
+        (began_ns..shared.clock.system_ns(), acts)
     }
 
     /// How long this worker may sleep: until its own next timer, or that of the threads outside
-    /// if it sleeps in the driver, or until its next look if it watches.
-    fn time_to_sleep(&self, now_ns: u64, in_driver: bool) -> Option<Duration> {
+    /// if it sleeps in the driver, or until its next look if it watches. Virtual time does not pass
+    /// while anybody sleeps: nobody waits for it.
+    fn time_to_sleep(&self, system_ns: u64, in_driver: bool) -> Option<Duration> {
         let shared = &*self.shared;
         let mut deadline_ns = shared.remotes[self.index].timers.next_deadline_ns();
         if in_driver {
             deadline_ns = deadline_ns.min(shared.outside_timers.next_deadline_ns());
         }
-        let timer = (deadline_ns != NEVER_NS)
-            .then(|| Duration::from_nanos(deadline_ns.saturating_sub(now_ns)));
-        match (timer, self.time_to_watch(now_ns)) {
+        let waits_for_it = deadline_ns != NEVER_NS && !shared.clock.is_virtual();
+        let timer =
+            waits_for_it.then(|| Duration::from_nanos(deadline_ns.saturating_sub(system_ns)));
+        match (timer, self.time_to_watch(system_ns)) {
             (Some(timer), Some(step)) => Some(timer.min(step)),
             (timer, step) => timer.or(step),
         }
@@ -98,11 +117,11 @@ impl Local {
         in_driver: bool,
         chosen: Option<Searching>,
     ) -> Option<Searching> {
-        let now_ns = slept.end;
         if chosen.is_some() {
-            self.patience.note_wait(Duration::from_nanos(now_ns.saturating_sub(slept.start)));
+            self.patience.note_wait(Duration::from_nanos(slept.end.saturating_sub(slept.start)));
         }
-        self.watch_on(now_ns);
+        self.watch_on(slept.end);
+        let now_ns = self.shared.clock.ns_at(slept.end);
         self.expire_timers(now_ns);
         if in_driver {
             self.expire_outside_timers(now_ns);
@@ -132,7 +151,7 @@ impl Local {
     /// # Panics
     ///
     /// If the kernel refuses to wait for events, which it does only for a descriptor that is none.
-    fn turn_driver(&self, limit: Option<Duration>) {
+    pub(super) fn turn_driver(&self, limit: Option<Duration>) {
         let mut wakers = self.wakers.borrow_mut();
         if let Err(error) = self.shared.driver.turn(limit, &mut wakers) {
             panic!("the kernel refuses to wait for events: {error}");

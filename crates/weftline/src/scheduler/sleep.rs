@@ -17,8 +17,10 @@
 //! A poster wakes nobody while somebody searches: a searcher looks at every queue before it
 //! sleeps, and one that finds work recruits the next ([`Sleep::end_search`]).
 
+use super::actors::Actors;
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicU32, Ordering, fence};
+use std::sync::Arc;
 
 /// One searching worker, in [`Counts`].
 const SEARCHING: u32 = 1;
@@ -54,6 +56,8 @@ pub(crate) struct Sleep {
     sleepers: Mutex<Vec<Sleeper>>,
     /// The most workers that may search without having been woken for it.
     max_searching: u32,
+    /// Where time is virtual: sleepers are counted as at rest, under the lock of `sleepers`.
+    actors: Option<Arc<Actors>>,
 }
 
 /// One who sleeps.
@@ -69,12 +73,13 @@ struct Sleeper {
 pub(crate) struct Searching(());
 
 impl Sleep {
-    pub(crate) fn new(workers: usize) -> Self {
+    pub(super) fn new(workers: usize, actors: Option<Arc<Actors>>) -> Self {
         Self {
             counts: AtomicU32::new(0),
             sleepers: Mutex::new(Vec::with_capacity(workers)),
             max_searching: u32::try_from(workers.div_ceil(2))
                 .expect("workers are counted in 16 bits"),
+            actors,
         }
     }
 
@@ -113,6 +118,7 @@ impl Sleep {
         let chosen = sleepers.remove(chosen);
         // Relaxed: the woken worker is told through its parker.
         self.counts.fetch_sub(SLEEPING - SEARCHING, Ordering::Relaxed);
+        self.begin_actor();
         Some(chosen.worker)
     }
 
@@ -148,28 +154,55 @@ impl Sleep {
     }
 
     /// A worker is about to sleep. The caller looks at all queues after this and before it blocks.
-    pub(crate) fn announce(&self, worker: usize, in_driver: bool, searching: Option<Searching>) {
+    /// True: where time is virtual, now all actors rest.
+    pub(crate) fn announce(
+        &self,
+        worker: usize,
+        in_driver: bool,
+        searching: Option<Searching>,
+    ) -> bool {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(Sleeper { worker, in_driver });
         let change = if searching.is_some() { SLEEPING - SEARCHING } else { SLEEPING };
         // AcqRel: see `end_search`.
         self.counts.fetch_add(change, Ordering::AcqRel);
+        let all_rest = self.actors.as_ref().is_some_and(|actors| actors.rest_silently());
         drop(sleepers);
         // SeqCst: pairs with the fence in `work_posted`.
         fence(Ordering::SeqCst);
+        all_rest
     }
 
     /// A worker that announced its sleep is awake. `None`: it woke by itself. Otherwise somebody
-    /// chose it, and it is counted as searching.
-    pub(crate) fn leave(&self, worker: usize) -> Option<Searching> {
+    /// chose it, and it is counted as searching. `acts`: it is counted among the actors at work
+    /// already.
+    pub(crate) fn leave(&self, worker: usize, acts: bool) -> Option<Searching> {
         let mut sleepers = self.sleepers.lock();
         let place = sleepers.iter().position(|sleeper| sleeper.worker == worker);
         let Some(place) = place else {
+            // Whoever chose it has counted it.
+            if let Some(actors) = self.actors.as_ref().filter(|_| acts) {
+                actors.rest();
+            }
             return Some(Searching(()));
         };
         sleepers.remove(place);
         // Relaxed: nobody chooses a worker that is not in the list.
         self.counts.fetch_sub(SLEEPING, Ordering::Relaxed);
+        if !acts {
+            self.begin_actor();
+        }
         None
+    }
+
+    fn begin_actor(&self) {
+        if let Some(actors) = &self.actors {
+            actors.begin();
+        }
+    }
+
+    /// Whether `holds` is true of a sleeping worker.
+    pub(super) fn any_sleeper(&self, holds: impl Fn(usize) -> bool) -> bool {
+        self.sleepers.lock().iter().any(|sleeper| holds(sleeper.worker))
     }
 }

@@ -1,25 +1,31 @@
 //! Models of the scheduler's protocols: each runs as a stress test, under loom and under Miri.
 
+use super::actors::Actors;
 use super::park::DriverToken;
 use super::sleep::Sleep;
 use super::watch::Watch;
 use super::worker::Local;
-use super::{BlockingLimits, BlockingPool, Entrance, Shared};
+use super::{BlockingLimits, BlockingPool, Entrance, Shared, Time};
 use crate::driver::Driver;
 use crate::platform::atomic::{AtomicUsize, Ordering};
 use crate::platform::{UnsafeCell, model, thread};
-use crate::task::{Admission, Builder, Hooks, Roster};
+use crate::task::{Admission, Builder, Hooks, Pace, Roster};
 use std::io;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 /// A scheduler of `workers` workers that a test runs by hand.
 fn scheduler(workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Local>) {
+    scheduler_by(Time::System, workers)
+}
+
+fn scheduler_by(time: Time, workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Local>) {
     let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
     let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
     let blocking = BlockingPool::new(limits, no_thread);
     let driver = Driver::new().expect("an event queue");
-    let (shared, queues) = Shared::new(workers, driver, Hooks::default(), blocking);
+    let (shared, queues) = Shared::new(workers, driver, Hooks::default(), blocking, time);
     let owners = queues.into_iter().enumerate();
     let locals = owners.map(|(index, queue)| Local::new(index, shared.clone(), queue));
     let roster = Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
@@ -110,7 +116,7 @@ struct Pair {
 
 impl Pair {
     fn new(workers: usize) -> Arc<Self> {
-        Arc::new(Self { sleep: Sleep::new(workers), watch: Watch::new() })
+        Arc::new(Self { sleep: Sleep::new(workers, None), watch: Watch::new() })
     }
 
     /// Worker 1 of two parks as `Local::park` does, for good. Whether it watches.
@@ -141,7 +147,7 @@ fn a_sleeper_that_goes_off_to_run_leaves_a_watcher() {
         pair.sleep.announce(0, true, None);
         let other = pair.clone();
         let thread = thread::spawn(move || other.go_to_sleep());
-        assert!(pair.sleep.leave(0).is_none());
+        assert!(pair.sleep.leave(0, false).is_none());
         let called = pair.watch.call(&pair.sleep);
         let watches = thread.join().unwrap();
         assert!(watches || called == Some(1), "one sleeps, one runs, nobody watches");
@@ -162,7 +168,7 @@ fn a_watcher_that_gives_up_since_all_sleep_sees_who_does_not() {
             }
             other.go_to_sleep() || !all_sleep
         });
-        assert!(pair.sleep.leave(0).is_none());
+        assert!(pair.sleep.leave(0, false).is_none());
         let called = pair.watch.call(&pair.sleep);
         let watches = thread.join().unwrap();
         assert!(watches || called == Some(1), "one sleeps, one runs, nobody watches");
@@ -181,7 +187,7 @@ fn a_searcher_that_others_rely_on_calls_a_watcher_in_their_place() {
             other.sleep.end_search(searching);
             other.watch.call(&other.sleep)
         });
-        assert!(pair.sleep.leave(0).is_none());
+        assert!(pair.sleep.leave(0, false).is_none());
         let called = [pair.watch.call(&pair.sleep), thread.join().unwrap()];
         assert!(called.contains(&Some(1)), "one sleeps, two run, nobody watches");
     });
@@ -208,5 +214,55 @@ fn a_job_posted_while_the_workers_are_stopped_is_not_lost() {
         let handle = thread.join().unwrap();
         assert!(handle.is_finished(), "its joiner would wait for ever");
         assert_eq!(roster.len(), 0);
+    });
+}
+
+#[test]
+fn time_does_not_pass_over_a_woken_actor() {
+    model(|| {
+        let driver = Arc::new(Driver::new().expect("an event queue"));
+        // A worker, and a thread in `block_on` that it wakes before it rests itself.
+        let actors = Arc::new(Actors::new(1, driver));
+        let work = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let (counted, shown) = (actors.clone(), work.clone());
+        let worker = thread::spawn(move || {
+            counted.begin();
+            let (woken, worked) = (counted.clone(), shown.clone());
+            let woken = thread::spawn(move || {
+                worked.1.store(1, Ordering::Relaxed);
+                woken.rest();
+            });
+            shown.0.store(1, Ordering::Relaxed);
+            counted.rest();
+            woken.join().unwrap();
+        });
+        let passes = actors.all_rest().is_some_and(|rest| actors.begin_first(rest));
+        if passes {
+            let done = (work.0.load(Ordering::Relaxed), work.1.load(Ordering::Relaxed));
+            assert_eq!(done, (1, 1), "time passes while an actor is at work");
+        }
+        worker.join().unwrap();
+        assert!(passes || actors.all_rest().is_some(), "nobody lets time pass");
+    });
+}
+
+#[test]
+fn virtual_time_stands_still_until_a_posted_job_has_run() {
+    model(|| {
+        let (roster, shared, mut workers) = scheduler_by(Time::Virtual, 1);
+        shared.outside_timers.insert(1, Waker::noop().clone());
+        // This thread is at work, as one inside of `block_on`.
+        shared.begin_to_act();
+        let worker = workers.remove(0);
+        let thread = thread::spawn(move || worker.run_one_job());
+        let (clock, ran_at) = (shared.clock.clone(), Arc::new(AtomicUsize::new(2)));
+        let note = ran_at.clone();
+        let handle = Builder::new().spawn_in(&roster, async move {
+            note.store(usize::from(clock.now_ns() > 0), Ordering::Relaxed);
+        });
+        shared.rest();
+        thread.join().unwrap();
+        assert!(handle.is_finished());
+        assert_eq!(ran_at.load(Ordering::Relaxed), 0, "time passed before the job ran");
     });
 }

@@ -160,7 +160,9 @@ impl Local {
         if !watcher.counted.get() {
             return;
         }
-        self.expire_overdue_timers(now_ns);
+        if !self.shared.clock.is_virtual() {
+            self.expire_overdue_timers(now_ns);
+        }
         if now_ns >= watcher.spell_ends_ns.get() {
             let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers();
             if all_sleep || watch.has_several() {

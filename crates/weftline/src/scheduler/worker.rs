@@ -105,20 +105,22 @@ impl Local {
     /// Runs jobs on the calling thread until the scheduler is stopped.
     pub(crate) fn run(self) {
         let local = Rc::new(self);
-        LOCAL.with(|current| current.replace(Some(local.clone())));
-        while !local.shared.is_stopped() {
-            match local.next_job() {
+        as_worker(&local, || local.work());
+    }
+
+    fn work(&self) {
+        while !self.shared.is_stopped() {
+            match self.next_job() {
                 Some(job) => {
-                    if local.is_relied_on() {
-                        local.leave_watch();
+                    if self.is_relied_on() {
+                        self.leave_watch();
                     }
-                    local.run_job(job);
+                    self.run_job(job);
                 }
-                None => local.idle(),
+                None => self.idle(),
             }
         }
-        local.run_what_is_left();
-        LOCAL.with(|current| current.replace(None));
+        self.run_what_is_left();
     }
 
     /// The next job of this worker's own, or from outside.
@@ -134,6 +136,12 @@ impl Local {
             return Some(job);
         }
         self.slot_runs.set(0);
+        self.own_job()
+    }
+
+    /// The next job that is not in the slot.
+    #[inline]
+    pub(super) fn own_job(&self) -> Option<Job> {
         self.take_pinned()
             .or_else(|| self.queue.pop())
             // A thief may have emptied the queue since it was preferred.
@@ -183,7 +191,7 @@ impl Local {
     }
 
     #[inline]
-    fn run_job(&self, job: Job) {
+    pub(super) fn run_job(&self, job: Job) {
         let polls = self.polls.get() + 1;
         self.polls.set(polls);
         // Relaxed: thieves compare it with what they saw before; no other data hangs on it.
@@ -195,11 +203,13 @@ impl Local {
     /// What a busy worker does now and then: timers, events, jobs from outside.
     #[cold]
     fn upkeep(&self) -> Option<Job> {
-        let now_ns = self.shared.clock.now_ns();
-        self.adapt_upkeep(now_ns);
+        // What polls cost and the kernel brings goes by the system's time, whatever the runtime's.
+        let system_ns = self.shared.clock.system_ns();
+        let now_ns = self.shared.clock.ns_at(system_ns);
+        self.adapt_upkeep(system_ns);
         self.expire_timers(now_ns);
-        if now_ns.saturating_sub(self.last_look_ns.get()) >= LOOK_EVERY_NS {
-            self.last_look_ns.set(now_ns);
+        if system_ns.saturating_sub(self.last_look_ns.get()) >= LOOK_EVERY_NS {
+            self.last_look_ns.set(system_ns);
             self.look_at_driver(now_ns);
         }
         self.deliver(false);
@@ -315,6 +325,12 @@ impl Local {
         self.patience.look(has_work)
     }
 
+    /// Whether a job waits that no other worker may run.
+    pub(super) fn holds_pinned_jobs(&self) -> bool {
+        let inbox = &self.shared.remotes[self.index].inbox;
+        !self.pinned.borrow().is_empty() || !inbox.is_empty()
+    }
+
     fn inbox_or_own_queue(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
         self.shared.remotes[self.index].inbox.drain(&mut pinned);
@@ -322,7 +338,7 @@ impl Local {
     }
 
     /// The workers end: what is queued here is run, which ends it, since all tasks are cancelled.
-    fn run_what_is_left(&self) {
+    pub(super) fn run_what_is_left(&self) {
         let inbox = &self.shared.remotes[self.index].inbox;
         loop {
             let job = self.shared.remotes[self.index].slot.take();
@@ -334,6 +350,13 @@ impl Local {
             let Some(job) = job else { return self.shared.drain() };
             job.run();
         }
+    }
+
+    /// The worker ends on a thread that must not run its jobs. What is in `pinned` is left as it is:
+    /// it may be new, and hold what was never to leave its thread.
+    pub(super) fn give_up(self) {
+        let sent = self.shared.remotes[self.index].inbox.close();
+        sent.into_iter().for_each(Job::discard);
     }
 
     /// Queues a job that any worker may run.
@@ -359,6 +382,15 @@ impl Local {
             self.shared.work_posted();
         }
     }
+}
+
+/// Makes the calling thread be `local` while `act` runs, which does not unwind.
+#[inline]
+pub(super) fn as_worker<R>(local: &Rc<Local>, act: impl FnOnce() -> R) -> R {
+    let outer = LOCAL.with(|current| current.replace(Some(local.clone())));
+    let result = act();
+    LOCAL.with(|current| current.replace(outer));
+    result
 }
 
 /// Lends this thread's worker, where it is one of `shared`'s.

@@ -123,14 +123,9 @@ pub fn is_spent() -> bool {
 #[cold]
 fn look(budget: &Budget) -> bool {
     let refusals = budget.refusals.get();
-    if refusals == 0 {
-        let now = Instant::now();
-        let began = budget.began.get().unwrap_or(now);
-        budget.began.set(Some(began));
-        if now.duration_since(began) < SLICE {
-            budget.questions.set(QUESTIONS_PER_CLOCK);
-            return false;
-        }
+    if refusals == 0 && !is_over(budget) {
+        budget.questions.set(QUESTIONS_PER_CLOCK);
+        return false;
     }
     // So often only an executor inside of the poll asks that begins no slices of its own, and would
     // ask for ever: it gets a new one.
@@ -140,6 +135,23 @@ fn look(budget: &Budget) -> bool {
     }
     budget.refusals.set(refusals + 1);
     true
+}
+
+/// Whether the poll has lasted for a slice.
+fn is_over(budget: &Budget) -> bool {
+    match budget.began.get() {
+        Some(began) => is_over_since(began),
+        None => {
+            budget.began.set(Some(Instant::now()));
+            super::wait::repeats()
+        }
+    }
+}
+
+/// Whether what began at that instant has lasted for a slice. Where polls must take the same course
+/// each time it always has: the time that something takes differs, the number of questions does not.
+pub(crate) fn is_over_since(began: Instant) -> bool {
+    super::wait::repeats() || began.elapsed() >= SLICE
 }
 
 /// Asks whether a leaf future may make progress now.

@@ -7,10 +7,9 @@
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::State;
-use super::wait::Blocking;
+use super::wait::{Blocking, Waiter};
 use super::{Home, Id, JoinError, JoinHandle, Roster, current, harness};
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::platform::parker::{Parker, Unpark};
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ pub(crate) struct DrivingThread {
     /// The task is to be run.
     queued: AtomicBool,
     /// How the thread is woken.
-    parker: Parker,
+    waiter: Waiter,
 }
 
 /// Queues a driven task. The caller owns it, and gives it up.
@@ -30,8 +29,7 @@ pub(super) fn run_soon(header: &Header) {
     let thread = thread.expect("a driven task has a thread that drives it");
     // Release: pairs with the Acquire in `block_on`: the task is seen as its last owner left it.
     thread.queued.store(true, Ordering::Release);
-    let unpark = thread.parker.unpark();
-    debug_assert_eq!(unpark, Unpark::Done, "this thread waits nowhere else");
+    thread.waiter.wake();
 }
 
 /// Runs a future on the calling thread, as a task that `roster` lists, until it has ended.
@@ -44,7 +42,7 @@ pub(crate) fn block_on<F: Future>(
     spawned_at: &'static Location<'static>,
     future: F,
 ) -> Result<F::Output, JoinError> {
-    let thread = Arc::new(DrivingThread { queued: AtomicBool::new(true), parker: Parker::new() });
+    let thread = Arc::new(DrivingThread { queued: AtomicBool::new(true), waiter: Waiter::new() });
     let extra = Extra::driven_by(thread.clone());
     let task = RawTask::new(future, |vtable| Header {
         vtable,
@@ -71,7 +69,7 @@ pub(crate) fn block_on<F: Future>(
             unsafe { harness::run_here(task) };
         } else {
             roster.generation().assert_same_process();
-            thread.parker.park_patiently(None);
+            thread.waiter.wait(None);
         }
     }
     driving.take_output()

@@ -12,7 +12,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::{Pin, pin};
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The right to the output of a task. As a future it gives that output, or a [`JoinError`] where
 /// the task was cancelled or panicked.
@@ -217,8 +217,7 @@ impl<T> JoinHandle<T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_timeout(&mut self, limit: Duration) -> Option<Result<T, JoinError>> {
-        // A deadline beyond what the clock can say is none.
-        drive(pin!(poll_fn(|cx| self.poll_output(cx))), Instant::now().checked_add(limit))
+        drive(pin!(poll_fn(|cx| self.poll_output(cx))), Some(limit))
     }
 
     /// Makes a handle that can be cloned and awaited by many; each gets a clone of the value.

@@ -52,11 +52,11 @@ pub use spawn::{Builder, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use driven::block_on;
-pub(crate) use hooks::Hooks;
+pub(crate) use hooks::{Hooks, TaskHook};
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
 pub(crate) use surroundings::Surroundings;
-pub(crate) use wait::{drive, is_blocking};
+pub(crate) use wait::{Pace, Paced, drive, is_blocking};
 
 use context::Context;
 use extra::{CancelReason, Extra};

@@ -1,35 +1,175 @@
 //! Driving a future on a plain thread: poll, and wait to be woken.
+//!
+//! A runtime whose time is virtual must know which of its threads wait here, and one that runs its
+//! workers on the waiting thread needs that thread: both have a [`Pace`], which a thread of theirs
+//! keeps in [`Paced`] and asks whenever it waits.
 
 use super::budget;
+use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::fork::Generation;
 use crate::platform::parker::{Parker, Unpark};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Wakes a thread that drives a future.
-struct ThreadWaker(Parker);
-
-impl Wake for ThreadWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let unpark = self.0.unpark();
-        debug_assert_eq!(unpark, Unpark::Done, "this thread waits nowhere else");
-    }
+/// How the threads of a runtime wait, where it is not enough that they sleep.
+pub(crate) trait Pace: Send + Sync {
+    /// The runtime's time.
+    fn now(&self) -> Instant;
+    /// Calls `waker` when `deadline` has come; forgets it when what is returned is called.
+    fn call_at(&self, deadline: Instant, waker: Waker) -> Box<dyn FnOnce()>;
+    /// The calling thread waits from now on.
+    fn rest(&self);
+    /// A waiting thread has been woken; called by whoever woke it, before it is awake.
+    fn begin(&self);
+    /// Runs what the thread has to run until `is_woken`. False: it has nothing to run, and sleeps.
+    fn run_until(&self, is_woken: &dyn Fn() -> bool) -> bool;
+    /// Whether polls must take the same course each time, so that nothing may hang on how long
+    /// they take.
+    fn repeats(&self) -> bool;
 }
 
 thread_local! {
     /// Whether this thread polls a future that it blocks for.
     static BLOCKING: Cell<bool> = const { Cell::new(false) };
+    /// The pace of the runtime that this thread works for.
+    static PACE: RefCell<Option<Arc<dyn Pace>>> = const { RefCell::new(None) };
 }
 
-/// Marks such a poll until it is dropped.
+/// Keeps the calling thread at a runtime's pace until it is dropped.
+pub(crate) struct Paced {
+    /// The pace that was kept before.
+    outer: Option<Arc<dyn Pace>>,
+    /// Whether the thread was counted as at work by this.
+    counted: bool,
+}
+
+impl Paced {
+    /// The thread is one of the runtime's own, which are counted already; without a pace, of one
+    /// that has none.
+    pub(crate) fn enter(pace: Option<Arc<dyn Pace>>) -> Self {
+        Self { outer: PACE.with(|current| current.replace(pace)), counted: false }
+    }
+
+    /// The thread may be anybody's: it is at work until the guard is dropped.
+    pub(crate) fn enter_at_work(pace: Option<Arc<dyn Pace>>) -> Self {
+        let mut paced = Self::enter(pace);
+        if let Some(pace) = pace_here() {
+            let same =
+                |outer: &Arc<dyn Pace>| std::ptr::addr_eq(Arc::as_ptr(outer), Arc::as_ptr(&pace));
+            paced.counted = !paced.outer.as_ref().is_some_and(same);
+            if paced.counted {
+                pace.begin();
+            }
+        }
+        paced
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        let entered = PACE.with(|current| current.replace(self.outer.take()));
+        if let Some(pace) = entered.filter(|_| self.counted) {
+            pace.rest();
+        }
+    }
+}
+
+fn pace_here() -> Option<Arc<dyn Pace>> {
+    PACE.try_with(|pace| pace.borrow().clone()).ok().flatten()
+}
+
+/// Whether polls on this thread must take the same course each time.
+pub(super) fn repeats() -> bool {
+    PACE.try_with(|pace| pace.borrow().as_ref().is_some_and(|pace| pace.repeats())).unwrap_or(false)
+}
+
+/// The thread polls, or is about to look whether it must.
+const AWAKE: u32 = 0;
+/// The thread is counted as at rest.
+const WAITING: u32 = 1;
+/// The waker was called; if the thread waited, it is counted as at work again.
+const WOKEN: u32 = 2;
+
+/// What a thread waits on that drives a future.
+pub(super) struct Waiter {
+    /// How it is woken.
+    parker: Parker,
+    /// For a thread with a pace: `AWAKE`, `WAITING` or `WOKEN`.
+    state: AtomicU32,
+    /// Its pace.
+    pace: Option<Arc<dyn Pace>>,
+}
+
+impl Waiter {
+    /// What the calling thread waits on.
+    pub(super) fn new() -> Self {
+        Self { parker: Parker::new(), state: AtomicU32::new(AWAKE), pace: pace_here() }
+    }
+
+    /// Waits until it is woken. Without a pace it may return before, and does so after `limit`.
+    pub(super) fn wait(&self, limit: Option<Duration>) {
+        let Some(pace) = &self.pace else {
+            self.parker.park_patiently(limit);
+            return;
+        };
+        // Relaxed where it fails: the exchange below orders.
+        let waits =
+            self.state.compare_exchange(AWAKE, WAITING, Ordering::AcqRel, Ordering::Relaxed);
+        if waits.is_ok() {
+            pace.rest();
+            if !pace.run_until(&|| self.is_woken()) {
+                while !self.is_woken() {
+                    self.parker.park(None);
+                }
+            }
+        }
+        // Acquire: pairs with the Release in `wake`.
+        self.state.swap(AWAKE, Ordering::AcqRel);
+    }
+
+    fn is_woken(&self) -> bool {
+        // Relaxed: the exchange that follows orders.
+        self.state.load(Ordering::Relaxed) == WOKEN
+    }
+
+    /// Wakes the thread.
+    pub(super) fn wake(&self) {
+        if let Some(pace) = &self.pace {
+            // Release: pairs with the exchanges in `wait`, after which the thread polls.
+            if self.state.swap(WOKEN, Ordering::AcqRel) == WAITING {
+                pace.begin();
+            }
+        }
+        let unpark = self.parker.unpark();
+        debug_assert_eq!(unpark, Unpark::Done, "this thread waits nowhere else");
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter").field("parker", &self.parker).finish_non_exhaustive()
+    }
+}
+
+/// Wakes a thread that drives a future.
+struct ThreadWaker(Waiter);
+
+impl Wake for ThreadWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// Marks a poll by a thread that blocks until it is dropped.
 pub(super) struct Blocking {
     /// Whether one is around it.
     outer: bool,
@@ -53,19 +193,21 @@ pub(crate) fn is_blocking() -> bool {
     BLOCKING.get()
 }
 
-/// Polls `future` until it is ready, or until the deadline has passed.
+/// Polls `future` until it is ready, or until `limit` has passed, by the time of the runtime that
+/// the thread works for.
 ///
 /// # Panics
 ///
 /// In a child process that was forked meanwhile: whoever would wake it stayed behind.
 pub(crate) fn drive<F: Future>(
     mut future: Pin<&mut F>,
-    deadline: Option<Instant>,
+    limit: Option<Duration>,
 ) -> Option<F::Output> {
-    let thread = Arc::new(ThreadWaker(Parker::new()));
+    let thread = Arc::new(ThreadWaker(Waiter::new()));
     let waker = Waker::from(thread.clone());
     let mut cx = Context::from_waker(&waker);
     let generation = Generation::current();
+    let mut alarm = Alarm::new(&thread.0, limit);
     loop {
         let polled = {
             let _slice = budget::Slice::begin();
@@ -75,11 +217,50 @@ pub(crate) fn drive<F: Future>(
         if let Poll::Ready(output) = polled {
             return Some(output);
         }
-        let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if limit.is_some_and(|limit| limit.is_zero()) {
+        let left = alarm.time_left(&waker);
+        if left.is_some_and(|left| left.is_zero()) {
             return None;
         }
         generation.assert_same_process();
-        thread.0.park_patiently(limit);
+        thread.0.wait(left);
+    }
+}
+
+/// When a thread stops waiting.
+struct Alarm<'a> {
+    /// Whose time.
+    pace: Option<&'a dyn Pace>,
+    /// When; `None`: never, also where the clock cannot say it.
+    deadline: Option<Instant>,
+    /// Takes back that the thread is woken then, where it keeps a pace and has waited.
+    forget: Option<Box<dyn FnOnce()>>,
+}
+
+impl<'a> Alarm<'a> {
+    fn new(thread: &'a Waiter, limit: Option<Duration>) -> Self {
+        let mut alarm = Self { pace: thread.pace.as_deref(), deadline: None, forget: None };
+        alarm.deadline = limit.and_then(|limit| alarm.now().checked_add(limit));
+        alarm
+    }
+
+    fn now(&self) -> Instant {
+        self.pace.map_or_else(Instant::now, Pace::now)
+    }
+
+    /// How long the thread may go on waiting; from now on it is woken when that is over.
+    fn time_left(&mut self, waker: &Waker) -> Option<Duration> {
+        let deadline = self.deadline?;
+        if let (Some(pace), None) = (self.pace, &self.forget) {
+            self.forget = Some(pace.call_at(deadline, waker.clone()));
+        }
+        Some(deadline.saturating_duration_since(self.now()))
+    }
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if let Some(forget) = self.forget.take() {
+            forget();
+        }
     }
 }

@@ -34,7 +34,7 @@ const TOLERANCE: Duration = Duration::from_millis(5);
 /// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    interval_at(context::clock().now(), period)
+    interval_at(context::now(), period)
 }
 
 /// Ticks every `period`, the first time at `start`.
@@ -233,7 +233,7 @@ impl Interval {
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(Pin::new(&mut self.sleep).poll(cx));
         let Some(due) = self.sleep.deadline() else { return Poll::Pending };
-        let now = context::clock().now();
+        let now = context::now();
         let next = if now.saturating_duration_since(due) <= TOLERANCE {
             due.checked_add(self.period)
         } else {
@@ -259,7 +259,7 @@ impl Interval {
     /// });
     /// ```
     pub fn reset(&mut self) {
-        self.sleep.set_deadline(context::clock().now().checked_add(self.period));
+        self.sleep.set_deadline(context::now().checked_add(self.period));
     }
 }
 

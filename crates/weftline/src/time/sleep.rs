@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 /// });
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(context::clock().now().checked_add(duration))
+    Sleep::new(context::now().checked_add(duration))
 }
 
 /// Waits until `deadline` has come; not at all if it has.
@@ -144,7 +144,7 @@ impl Sleep {
     /// ```
     #[must_use]
     pub fn is_elapsed(&self) -> bool {
-        self.deadline.is_some_and(|deadline| context::clock().now() >= deadline)
+        self.deadline.is_some_and(|deadline| context::now() >= deadline)
     }
 
     /// Gives the sleep another deadline, earlier or later, also after it was ready.
@@ -216,7 +216,7 @@ impl Sleep {
             self.entry = None;
             look = true;
         }
-        if look && context::clock().now() >= deadline {
+        if look && context::now() >= deadline {
             return Poll::Ready(());
         }
         match Entry::new(deadline, cx.waker().clone()) {
@@ -239,8 +239,10 @@ impl Entry {
     /// Registers with the timers of this thread; gives the waker back if it has none.
     #[inline]
     fn new(deadline: Instant, waker: Waker) -> Result<Self, Waker> {
-        let Some((timers, owner)) = context::timers() else { return Err(waker) };
-        let (key, earliest) = timers.insert(context::clock().to_ns(deadline), waker);
+        let Some((timers, owner, deadline_ns)) = context::timers(deadline) else {
+            return Err(waker);
+        };
+        let (key, earliest) = timers.insert(deadline_ns, waker);
         if earliest {
             owner.earliest_added();
         }

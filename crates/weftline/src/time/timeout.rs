@@ -55,7 +55,7 @@ use std::time::{Duration, Instant};
 /// });
 /// ```
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let deadline = context::clock().now().checked_add(limit);
+    let deadline = context::now().checked_add(limit);
     Timeout {
         limited: Limited::new(future.into_future(), deadline, limit > Duration::ZERO),
         limit: Some(limit),

@@ -10,6 +10,7 @@ mod connections;
 mod context;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
+mod deterministic;
 mod eager;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
@@ -38,3 +39,4 @@ mod stranded;
 mod stress;
 mod threads;
 mod time;
+mod virtual_time;

@@ -105,6 +105,22 @@ impl Timers {
         self.publish(&wheel);
     }
 
+    /// The earliest deadline to the nanosecond, for a time that jumps, where it is not later than
+    /// `bound_ns` or within the same tick; `None`: ask again with another bound.
+    pub(crate) fn earliest_ns(&self, bound_ns: u64) -> Option<u64> {
+        let mut wheel = self.wheel.lock();
+        let earliest_ns = wheel.earliest_ns(bound_ns);
+        self.publish(&wheel);
+        earliest_ns
+    }
+
+    /// As [`Self::expire`], but to the nanosecond, after [`Self::earliest_ns`].
+    pub(crate) fn expire_exactly(&self, now_ns: u64, wakers: &mut Vec<Waker>) {
+        let mut wheel = self.wheel.lock();
+        wheel.expire_exactly(now_ns, wakers);
+        self.publish(&wheel);
+    }
+
     /// Takes everything out and appends its wakers, for a runtime that ends: a sleep that lives
     /// on elsewhere finds its entry gone and registers there.
     pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {

@@ -231,6 +231,49 @@ impl Wheel {
         }
     }
 
+    /// The earliest deadline to the nanosecond, as far as it can be known by looking not beyond
+    /// `bound_ns`; for a time that jumps. `None`: ask again with the new [`Self::next_ns`].
+    pub(super) fn earliest_ns(&mut self, bound_ns: u64) -> Option<u64> {
+        while let Some(place) = self.moving_down.or_else(|| self.first_place()) {
+            if place < SLOTS {
+                return self.entries_of(place).map(|index| self.deadline_of(index)).min();
+            }
+            if place == NEVER_PLACE || self.start_tick(place) > bound_ns >> TICK_SHIFT {
+                break;
+            }
+            self.elapsed = self.start_tick(place);
+            self.move_down(place, usize::MAX);
+        }
+        None
+    }
+
+    /// Takes out what is due at `now_ns` exactly as [`Self::earliest_ns`] has found it: to the
+    /// nanosecond, in the order of insertion.
+    pub(super) fn expire_exactly(&mut self, now_ns: u64, wakers: &mut Vec<Waker>) {
+        let Some(place) = self.first_place().filter(|place| *place < SLOTS) else { return };
+        let due = |index: &u32| self.deadline_of(*index) <= now_ns;
+        let due: Vec<_> = self.entries_of(place).filter(due).collect();
+        for index in due {
+            wakers.extend(self.entries[index as usize].waker.take());
+            self.unlink(index);
+            self.release(index);
+        }
+        self.released();
+    }
+
+    /// The entries of a place, oldest first.
+    fn entries_of(&self, place: usize) -> impl Iterator<Item = u32> {
+        let is_entry = |index: &u32| index & END == 0;
+        let first = Some(self.slots[place].first).filter(is_entry);
+        std::iter::successors(first, move |index| {
+            Some(self.nodes[*index as usize].next).filter(is_entry)
+        })
+    }
+
+    fn deadline_of(&self, index: u32) -> u64 {
+        self.nodes[index as usize].deadline_ns
+    }
+
     /// When the first occupied `place` has something to do.
     #[inline]
     fn due_ns(&self, place: usize) -> u64 {

@@ -225,3 +225,41 @@ fn random_use_agrees_with_a_sorted_map() {
     }
     assert!(cfg!(miri) || most > 1_000, "only {most} entries at once");
 }
+
+#[test]
+fn a_time_that_jumps_finds_each_deadline_to_the_nanosecond() {
+    for seed in 1..if cfg!(miri) { 4 } else { 200 } {
+        let mut random = Random(seed);
+        let mut wheel = Wheel::new();
+        let mut expected = Vec::new();
+        let (mut now_ns, mut wakers) = (0, Vec::new());
+        for round in 0..50 {
+            // Many within one tick, others years away; some are taken back.
+            for _ in 0..if round < 20 { random.below(8) } else { 0 } {
+                let bits = if random.below(2) == 0 { 12 } else { 56 };
+                let deadline_ns = now_ns + random.span(bits);
+                let key = wheel.insert(deadline_ns, target());
+                if random.below(4) == 0 {
+                    assert!(wheel.remove(key).is_some());
+                } else {
+                    expected.push(deadline_ns);
+                }
+            }
+            let Some(earliest_ns) = expected.iter().copied().min() else { continue };
+            let found_ns = loop {
+                let bound_ns = wheel.next_ns();
+                match wheel.earliest_ns(bound_ns) {
+                    Some(found_ns) if found_ns <= bound_ns => break found_ns,
+                    _ => assert!(wheel.next_ns() > bound_ns, "no progress"),
+                }
+            };
+            assert_eq!(found_ns, earliest_ns, "seed {seed}");
+            now_ns = found_ns;
+            wheel.expire_exactly(now_ns, &mut wakers);
+            let before = expected.len();
+            expected.retain(|deadline_ns| *deadline_ns > now_ns);
+            assert_eq!(wakers.drain(..).len(), before - expected.len());
+            assert_eq!(wheel.len(), expected.len());
+        }
+    }
+}

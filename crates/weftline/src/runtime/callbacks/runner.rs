@@ -63,7 +63,7 @@ impl Future for Run {
                 }
             }
             // Others have their turn between callbacks, which may be many and each add another.
-            if began.elapsed() >= budget::SLICE {
+            if budget::is_over_since(began) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -98,8 +98,8 @@ struct Alarm {
 impl Alarm {
     /// Wakes at that time; `None` in a runtime that ends.
     fn new(when: Instant, waker: &Waker) -> Option<Self> {
-        let (timers, owner) = context::timers()?;
-        let (key, earliest) = timers.insert(context::clock().to_ns(when), waker.clone());
+        let (timers, owner, when_ns) = context::timers(when)?;
+        let (key, earliest) = timers.insert(when_ns, waker.clone());
         if earliest {
             owner.earliest_added();
         }

@@ -1,0 +1,6 @@
+//! Something else than a function.
+
+#[weftline::main]
+struct Main {}
+
+fn main() {}

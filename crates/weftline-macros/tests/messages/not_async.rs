@@ -1,0 +1,4 @@
+//! The function stays, so that there is one error and not two.
+
+#[weftline::main]
+fn main() {}
