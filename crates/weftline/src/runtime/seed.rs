@@ -1,6 +1,7 @@
 //! Seeds of deterministic runtimes: where they come from, and how the one that failed is told.
 
 use super::Runtime;
+use crate::platform::signals::is_main_thread;
 use std::collections::hash_map::RandomState;
 use std::env;
 use std::future::Future;
@@ -72,7 +73,9 @@ impl Drop for Replay {
 /// What `#[weftline::main]` and `#[weftline::test]` expand to.
 #[doc(hidden)]
 pub fn __macro_run<F: Future>(workers: Option<usize>, virtual_time: bool, main: F) -> F::Output {
-    let mut builder = Runtime::builder().virtual_time(virtual_time);
+    // A main function is run by the main thread; a test is not, and leaves the signals alone.
+    let mut builder =
+        Runtime::builder().virtual_time(virtual_time).cancel_on_terminate(is_main_thread());
     if let Some(workers) = workers {
         builder = builder.workers(workers);
     }
