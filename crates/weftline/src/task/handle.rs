@@ -1,5 +1,6 @@
 //! The owned right to a task's output.
 
+use super::current::current_id;
 use super::raw::RawTask;
 use super::region::{self, Delivery};
 use super::shared::SharedHandle;
@@ -32,8 +33,8 @@ use std::time::Duration;
 ///
 /// # Panics
 ///
-/// Polling it after it gave the output panics, and so does waiting for it in a forked child process,
-/// where its runtime has no threads.
+/// Polling it after it gave the output panics. So does waiting for it in its own task, which would
+/// never end, and in a forked child process, where its runtime has no threads.
 ///
 /// # Examples
 ///
@@ -291,6 +292,7 @@ impl<T> JoinHandle<T> {
             let header = unsafe { self.task.header() };
             // In a forked child nobody would ever wake this.
             header.roster.generation().assert_same_process();
+            assert!(current_id() != Some(header.id), "a task waits for its own end");
             return Poll::Pending;
         }
         Poll::Ready(self.take_finished())

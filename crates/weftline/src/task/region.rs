@@ -272,6 +272,12 @@ pub(crate) fn take_undelivered() -> Option<Delivery> {
 /// Hands a delivery on to the next region, as part of a poll that is pending then.
 pub(crate) fn renew(delivery: &Delivery) {
     Polling::with(|polling| polling.mark(Marks::RESUMED));
+    put_back(delivery);
+}
+
+/// Makes a delivery wait again, where the code goes on with a value: it comes at the next
+/// suspension.
+pub(crate) fn put_back(delivery: &Delivery) {
     if let Target::Region(name) = delivery.target {
         let found = find_around(|frame| (frame.name == name).then(|| frame.asked.set(true)));
         if found.is_some() {

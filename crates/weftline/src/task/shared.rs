@@ -1,6 +1,7 @@
 //! A join handle for many.
 
-use super::{JoinError, JoinHandle, Task};
+use super::region::{self, Delivery};
+use super::{Home, JoinError, JoinHandle, Task};
 use crate::platform::Mutex;
 use slab::Slab;
 use std::fmt;
@@ -16,6 +17,10 @@ type SharedOutput<T> = Result<T, Arc<JoinError>>;
 /// A join handle that can be cloned and awaited by many. Made by [`JoinHandle::shared`].
 ///
 /// The task runs on when all clones are dropped.
+///
+/// A task that is asked to end while it awaits a clone passes that on to the shared task, as with a
+/// [`JoinHandle`]. The others who await it then read that it was cancelled, and are not asked to
+/// end themselves.
 ///
 /// # Cancel safety
 ///
@@ -45,6 +50,8 @@ pub struct SharedHandle<T> {
     task: Task,
     /// This clone's place among the waiting, from its first pending poll on.
     place: Option<usize>,
+    /// A request that reached whoever awaits this clone, and was passed on to the task.
+    passed_on: Option<Delivery>,
 }
 
 enum Output<T> {
@@ -92,6 +99,7 @@ impl<T> SharedHandle<T> {
             output: Arc::new(Mutex::new(Output::Awaited { handle, waiting })),
             task,
             place: None,
+            passed_on: None,
         }
     }
 
@@ -99,6 +107,20 @@ impl<T> SharedHandle<T> {
     #[must_use]
     pub fn task(&self) -> Task {
         self.task.clone()
+    }
+
+    /// Passes a request on to the task; see [`JoinHandle`].
+    #[cold]
+    fn pass_on(&mut self, delivery: Delivery) {
+        match delivery.reason.clone() {
+            Some(reason) => self.task.cancel_with(reason),
+            None => self.task.cancel(),
+        };
+        if self.task.header().home == Home::BLOCKING {
+            region::renew(&delivery);
+        } else {
+            self.passed_on = Some(delivery);
+        }
     }
 
     fn leave(&mut self) {
@@ -125,10 +147,23 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
         let (given, left) = this.output.lock().poll(&all, &mut mine, &mut this.place);
         drop(mine);
         wake_all(left);
-        match given {
-            Some(output) => Poll::Ready((*output).clone()),
-            None => Poll::Pending,
+        let Some(output) = given else {
+            if let Some(delivery) = region::deliver_here() {
+                self.pass_on(delivery);
+            }
+            return Poll::Pending;
+        };
+        match self.passed_on.take() {
+            Some(delivery) if (*output).as_ref().is_err_and(|error| error.is_cancelled()) => {
+                // Where the request is taken back meanwhile, the next poll gives the output.
+                region::renew(&delivery);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Some(delivery) => region::put_back(&delivery),
+            None => {}
         }
+        Poll::Ready((*output).clone())
     }
 }
 
@@ -144,7 +179,7 @@ impl<T> Output<T> {
         let Output::Awaited { handle, waiting } = self else {
             return (self.given(), vec![]);
         };
-        let Poll::Ready(output) = Pin::new(handle).poll(&mut Context::from_waker(all)) else {
+        let Poll::Ready(output) = handle.poll_output(&mut Context::from_waker(all)) else {
             let key = *place.get_or_insert_with(|| waiting.insert(None));
             std::mem::swap(&mut waiting[key], mine);
             return (None, vec![]);
@@ -166,7 +201,8 @@ impl<T> Output<T> {
 
 impl<T> Clone for SharedHandle<T> {
     fn clone(&self) -> Self {
-        Self { output: self.output.clone(), task: self.task.clone(), place: None }
+        let (output, task) = (self.output.clone(), self.task.clone());
+        Self { output, task, place: None, passed_on: None }
     }
 }
 

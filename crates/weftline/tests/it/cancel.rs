@@ -2,39 +2,19 @@
 //! completed is lost.
 
 use crate::probe::Probe;
-use crate::rig::{LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of};
+use crate::rig::{
+    Diary, LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of,
+    until_waiting,
+};
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use weftline::task::Status;
 use weftline::time::{Deadline, now, sleep, timeout, timeout_at};
 use weftline::{
-    Cancelled, JoinHandle, catch_cancel, exit_stack, finally, shield, spawn, task, uncancellable,
-    yield_now,
+    Cancelled, catch_cancel, exit_stack, finally, shield, spawn, task, uncancellable, yield_now,
 };
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// Waits until a task waits.
-async fn until_waiting<T>(handle: &JoinHandle<T>) {
-    while handle.task().status() != Status::Waiting {
-        yield_now().await;
-    }
-}
 
 async fn caught(future: impl Future<Output = ()>) -> Cancelled {
     catch_cancel(future).await.expect_err("a request comes first")

@@ -12,6 +12,7 @@ mod context;
 mod counting;
 mod deterministic;
 mod eager;
+mod entry;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
@@ -20,6 +21,7 @@ mod hooks;
 mod idle;
 mod io;
 mod join;
+mod limits;
 mod local;
 mod nested;
 mod net;
@@ -27,6 +29,7 @@ mod oneshot;
 mod order;
 mod panics;
 mod probe;
+mod requests;
 mod rig;
 mod shutdown;
 #[cfg(unix)]
@@ -37,6 +40,7 @@ mod spans;
 mod spawn;
 mod stranded;
 mod stress;
+mod submitting;
 mod threads;
 mod time;
 mod virtual_time;

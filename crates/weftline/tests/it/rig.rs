@@ -3,17 +3,19 @@
 
 use crate::probe::Gate;
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-use weftline::Runtime;
 use weftline::runtime::Builder;
-use weftline::task::{Id, Unhandled, UnhandledKind};
+use weftline::task::{Id, Status, Unhandled, UnhandledKind};
+use weftline::{JoinError, JoinHandle, Runtime, yield_now};
 
 /// Far longer than anything here takes, also on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
+/// How often [`many_times`] runs a body.
+const ROUNDS: usize = 200;
 /// Tells a test that it runs in a child process of itself.
 const CHILD: &str = "WEFTLINE_IT_CHILD";
 /// The words that a deliberate panic begins with.
@@ -125,6 +127,27 @@ impl Held {
     }
 }
 
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+    }
+
+    pub(crate) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Waits until a task waits.
+pub(crate) async fn until_waiting<T>(handle: &JoinHandle<T>) {
+    while handle.task().status() != Status::Waiting {
+        yield_now().await;
+    }
+}
+
 /// Runs a test that might hang on a thread of its own, and fails if it does.
 #[track_caller]
 pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
@@ -138,8 +161,44 @@ pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 
     thread::Builder::new().name(name).spawn(body).expect("a thread starts");
     match is_done.recv_timeout(LONG) {
         Ok(Ok(value)) => value,
-        Ok(Err(payload)) => std::panic::resume_unwind(payload),
+        Ok(Err(payload)) => resume_unwind(payload),
         Err(_) => panic!("it hangs: not done after {LONG:?}"),
+    }
+}
+
+/// Runs a body as a task on the only worker, where nothing runs beside it.
+#[track_caller]
+pub(crate) fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
+    within_limit(|| {
+        if let Err(error) = runtime_of(1).spawn(body).wait() {
+            raise(error);
+        }
+    });
+}
+
+/// Runs a body as a task some hundred times, all side by side on four workers.
+#[track_caller]
+pub(crate) fn many_times<F>(body: impl Fn() -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    within_limit(move || {
+        let runtime = runtime_of(4);
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| runtime.spawn(body())).collect();
+        for round in rounds {
+            if let Err(error) = round.wait() {
+                raise(error);
+            }
+        }
+        eventually("no task is left", || runtime.handle().tasks().is_empty());
+    });
+}
+
+/// Fails as the task did.
+fn raise(error: JoinError) -> ! {
+    match error.into_panic() {
+        Ok(payload) => resume_unwind(payload),
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -161,7 +220,7 @@ pub(crate) fn panic_on_purpose(what: &str) -> ! {
 
 /// Panics with any payload, without a word on standard error.
 pub(crate) fn panic_with(payload: impl Any + Send) -> ! {
-    std::panic::resume_unwind(Box::new(payload))
+    resume_unwind(Box::new(payload))
 }
 
 /// Deliberate panics are not news.
