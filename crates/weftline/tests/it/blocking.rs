@@ -145,6 +145,7 @@ fn jobs_start_in_the_order_they_were_given() {
     assert!(order.lock().unwrap().is_sorted());
 }
 
+// AT-FU-03, a thread's job
 #[test]
 fn a_job_that_waits_for_a_thread_can_be_cancelled_and_one_that_runs_cannot() {
     within_limit(|| {

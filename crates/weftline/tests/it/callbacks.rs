@@ -53,6 +53,7 @@ fn hold(handle: &Handle) -> Sender<()> {
     go_on
 }
 
+// AT-CB-01
 #[test]
 fn callbacks_are_called_in_the_order_of_registration() {
     let runtime = runtime_of(4);
@@ -114,6 +115,7 @@ fn each_thread_finds_its_own_order_and_no_two_callbacks_run_at_once() {
     }
 }
 
+// AT-TH-07
 #[test]
 fn a_callback_from_a_plain_thread_wakes_a_runtime_that_sleeps() {
     within_limit(|| {
@@ -182,6 +184,7 @@ fn a_later_call_is_never_early() {
     assert_eq!(count, 7);
 }
 
+// AT-CB-01, deadlines that have passed
 #[test]
 fn timers_are_called_by_time_and_then_by_registration() {
     let runtime = runtime();
@@ -214,6 +217,7 @@ fn an_earlier_timer_overtakes_one_that_is_waited_for() {
     });
 }
 
+// AT-CB-01, one that is cancelled
 #[test]
 fn a_cancelled_callback_is_not_called_and_is_dropped_at_once() {
     let runtime = runtime();
@@ -272,6 +276,7 @@ fn of_a_call_and_a_cancel_at_once_exactly_one_wins() {
     assert_eq!(called.load(SeqCst) + prevented, 5_000);
 }
 
+// AT-SL-03, all of them
 #[test]
 fn where_all_timers_are_cancelled_nothing_is_left() {
     let runtime = runtime();
@@ -325,6 +330,7 @@ fn a_callback_runs_in_the_context_of_its_registration() {
     assert_eq!(seen, [1, 2, 11, 12]);
 }
 
+// AT-EH-01, AT-EH-03
 #[test]
 fn a_panic_is_reported_with_the_place_and_the_context_of_the_registration() {
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -370,6 +376,7 @@ fn a_value_that_panics_when_it_goes_with_the_callback_is_reported() {
     assert!(runtime.handle().tasks().len() <= 1);
 }
 
+// AT-RUN-13, callbacks and timers
 #[test]
 fn what_waits_when_the_runtime_ends_is_dropped_and_not_called() {
     let (runtime, reports) = reporting_runtime(2);
@@ -431,4 +438,31 @@ fn a_callback_may_spawn_and_is_no_child_of_who_came_first() {
     let current = parent.wait().unwrap().recv().unwrap().expect("a task calls");
     assert_eq!((current.name(), current.parent()), (Some("callbacks"), None));
     assert!(current.context().is_empty());
+}
+
+// AT-SL-03
+#[test]
+fn cancelled_timers_leave_at_once_and_the_others_stay() {
+    let runtime = runtime_of(1);
+    let calls = Calls::new();
+    let probe = Probe::new();
+    let at = Instant::now() + Duration::from_millis(20);
+    let timers: Vec<_> = (0..300)
+        .map(|n| {
+            let (token, note) = (probe.token(), calls.note(n));
+            runtime.handle().call_at(at, move || {
+                note();
+                drop(token);
+            })
+        })
+        .collect();
+    let cancelled = timers.iter().enumerate().filter(|(n, _)| n % 3 != 0);
+    let prevented = cancelled.filter(|(_, timer)| timer.cancel()).count();
+    if Instant::now() < at {
+        assert_eq!((prevented, probe.drops()), (200, 200), "nothing waits for its deadline");
+    }
+    let called = calls.all();
+    assert_eq!(called.len() + prevented, 300);
+    assert!((0..300).step_by(3).all(|n| called.contains(&n)));
+    assert_eq!(probe.drops(), 300);
 }

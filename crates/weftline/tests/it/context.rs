@@ -41,6 +41,7 @@ fn number() -> Option<usize> {
     NUMBER.try_with(|number| *number).ok()
 }
 
+// AT-CV-01
 #[test]
 fn a_task_has_what_its_spawner_had_when_it_spawned_it() {
     runtime().block_on(async {
@@ -97,6 +98,7 @@ fn an_eager_task_has_a_copy_from_its_first_poll_on() {
     });
 }
 
+// AT-CV-01, a hundred tasks that move
 #[test]
 fn what_a_task_sets_is_its_own_over_many_yields_on_all_workers() {
     let runtime = runtime_of(4);
@@ -349,6 +351,7 @@ fn a_task_tells_its_context_until_its_output_is_gone() {
     assert!(reference.context().is_empty());
 }
 
+// AT-EH-03
 #[test]
 fn a_report_about_a_task_sees_its_values() {
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -1,7 +1,9 @@
 //! Eager tasks: the first poll happens inside `spawn`.
 
 use crate::probe::{Gate, Probe};
-use crate::rig::{panic_on_purpose, reporting_runtime, runtime, runtime_of, settle, within_limit};
+use crate::rig::{
+    alone, panic_on_purpose, reporting_runtime, runtime, runtime_of, settle, within_limit,
+};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ fn eager() -> Builder {
     Builder::new().eager(true)
 }
 
+// AT-TASK-05
 #[test]
 fn an_eager_task_that_need_not_wait_ends_inside_spawn() {
     let runtime = runtime();
@@ -150,5 +153,62 @@ fn an_eager_child_that_yields_runs_on_while_its_spawner_blocks() {
         });
         let stranded = blocks.wait().unwrap();
         assert!(stranded < Duration::from_secs(1), "it waited {stranded:?} beside an idle worker");
+    });
+}
+
+// AT-TASK-05
+#[test]
+fn an_eager_task_is_listed_while_it_has_not_ended_and_no_longer() {
+    alone(async {
+        let listed = |id| Handle::current().tasks().iter().any(|task| task.id() == id);
+        let ends = eager().spawn(async move {
+            let me = task::current().unwrap().id();
+            (me, listed(me))
+        });
+        assert!(ends.is_finished());
+        let (id, was_listed) = ends.await.unwrap();
+        assert!(was_listed && !listed(id));
+        let gate = Gate::new();
+        let wait = gate.wait();
+        let waits = eager().spawn(async move {
+            assert!(listed(task::current().unwrap().id()));
+            wait.await;
+        });
+        let id = waits.id();
+        assert!(!waits.is_finished() && listed(id));
+        gate.open();
+        waits.await.unwrap();
+        assert!(!listed(id));
+    });
+}
+
+// AT-TASK-07
+#[test]
+fn a_request_comes_too_late_for_an_eager_task_that_has_ended_and_in_time_for_one_that_waits() {
+    alone(async {
+        let ended = eager().spawn(async { "without waiting" });
+        assert!(!ended.cancel());
+        assert_eq!(ended.await.unwrap(), "without waiting");
+        let waits = eager().spawn(std::future::pending::<()>());
+        let task = waits.task();
+        assert!(waits.cancel_with("a message"));
+        assert!(task.cancelling() > 0);
+        assert_eq!(waits.await.unwrap_err().cancel_reason(), Some("a message"));
+    });
+}
+
+#[test]
+fn an_eager_task_is_the_same_task_on_both_sides_of_its_first_wait_and_has_its_name() {
+    alone(async {
+        let named = Builder::new().name("test name").eager(true);
+        let (tell, told) = std::sync::mpsc::channel();
+        let handle = named.spawn(async move {
+            let first = task::current().unwrap();
+            tell.send((first.id(), first.name().map(str::to_owned))).unwrap();
+            yield_now().await;
+            first.id() == task::current().unwrap().id()
+        });
+        assert_eq!(told.recv().unwrap(), (handle.id(), Some("test name".to_owned())));
+        assert!(handle.await.unwrap());
     });
 }

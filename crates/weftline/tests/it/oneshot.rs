@@ -96,6 +96,7 @@ fn a_plain_thread_waits_for_a_task() {
     });
 }
 
+// AT-FU-01, an end without a value
 #[test]
 fn a_wait_ends_when_the_sender_is_dropped() {
     within_limit(|| {
@@ -148,6 +149,7 @@ fn a_receiver_can_wait_in_one_task_after_another() {
     });
 }
 
+// AT-FU-01, cancelled
 #[test]
 fn closing_keeps_what_was_sent_and_refuses_the_rest() {
     let (sender, mut receiver) = channel();
@@ -393,4 +395,22 @@ fn a_future_that_is_dropped_while_it_waits_closes_its_channel() {
         let mut closed = pin!(sender.closed());
         assert!(poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx))).await.is_ready());
     });
+}
+
+// AT-FU-01
+#[test]
+fn a_channel_gives_its_value_once_and_says_what_it_has() {
+    let (sender, mut receiver) = channel();
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "pending");
+    sender.send(42).unwrap();
+    assert_eq!(receiver.try_recv(), Ok(42));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "nothing comes a second time");
+    // An error is a value like any other.
+    let (sender, receiver) = channel();
+    sender.send(Err::<u8, _>("broken")).unwrap();
+    assert_eq!(receiver.wait(), Ok(Err("broken")));
+    let (sender, mut receiver) = channel();
+    receiver.close();
+    receiver.close();
+    assert_eq!(sender.send(1), Err(1), "cancelled before");
 }

@@ -25,6 +25,7 @@ fn a_panic_in_a_task_leaves_its_worker_alive() {
     assert!(reports.all().is_empty());
 }
 
+// AT-EH-01
 #[test]
 fn a_panic_that_nobody_read_is_reported_with_name_and_spawn_site() {
     let (runtime, reports) = reporting_runtime(1);
@@ -264,6 +265,7 @@ fn panic_everywhere() {
     }
 }
 
+// AT-EH-01, without a hook
 #[test]
 fn a_hook_for_the_unread_that_panics_falls_back_to_standard_error() {
     const NAME: &str = "panics::a_hook_for_the_unread_that_panics_falls_back_to_standard_error";

@@ -46,6 +46,7 @@ fn all_tasks_are_cancelled_and_dropped_once() {
     });
 }
 
+// AT-RUN-03
 #[test]
 fn run_ends_the_tasks_that_are_left() {
     let probe = Probe::new();
@@ -92,6 +93,7 @@ impl Drop for Respawns {
     }
 }
 
+// AT-RUN-11, through destructors
 #[test]
 fn tasks_born_of_dying_tasks_end_too() {
     within_limit(|| {
@@ -165,6 +167,7 @@ fn what_outlives_a_dropped_runtime_is_reported() {
     });
 }
 
+// AT-RUN-13
 #[test]
 fn spawning_after_shutdown_is_a_cancelled_task() {
     within_limit(|| {
@@ -260,6 +263,7 @@ fn a_runtime_is_dropped_in_a_task_of_its_own() {
     });
 }
 
+// AT-RUN-13, ended while it runs
 #[test]
 fn a_runtime_is_shut_down_in_a_task_of_its_own() {
     within_limit(|| {

@@ -167,3 +167,33 @@ fn threads_other_than_the_main_one_catch_nothing_by_themselves() {
     // A test does not run on the main thread.
     weftline::run(async { assert!(is_default(libc::SIGINT)) });
 }
+
+#[test]
+fn ctrl_c_reaches_a_main_that_only_yields() {
+    if !in_child("signals::ctrl_c_reaches_a_main_that_only_yields") {
+        return;
+    }
+    let result: Result<(), _> = builder().try_run(async {
+        signal(libc::SIGINT);
+        loop {
+            yield_now().await;
+        }
+    });
+    assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
+}
+
+#[test]
+fn ctrl_c_reaches_the_task_that_main_awaits() {
+    if !in_child("signals::ctrl_c_reaches_the_task_that_main_awaits") {
+        return;
+    }
+    let mut inner = None;
+    let result: Result<(), _> = builder().try_run(async {
+        let awaited = spawn(pending::<()>());
+        inner = Some(awaited.task());
+        signal(libc::SIGINT);
+        awaited.await.unwrap();
+    });
+    assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
+    assert!(inner.is_some_and(|task| task.is_cancelled()));
+}

@@ -2,7 +2,7 @@
 
 use crate::counting;
 use crate::probe::{Gate, Probe};
-use crate::rig::{eventually, in_child, runtime, runtime_of};
+use crate::rig::{alone, eventually, in_child, runtime, runtime_of};
 use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::{Arc, Barrier};
@@ -37,6 +37,7 @@ fn a_value_of_any_size_and_alignment_arrives() {
     assert_eq!(aligned.wait().unwrap(), Aligned([3; 300]));
 }
 
+// AT-TASK-09
 #[test]
 fn a_detached_task_runs_on_to_its_end() {
     let runtime = runtime();
@@ -82,6 +83,7 @@ fn ids_are_unique_over_threads_and_runtimes() {
     assert_eq!(unique.len(), 8 * 2000);
 }
 
+// AT-TASK-01
 #[test]
 fn a_task_knows_its_id_its_name_and_its_parent() {
     let runtime = runtime();
@@ -278,4 +280,19 @@ fn a_future_object_can_be_spawned_through_futures_task() {
     assert!(handle.status().unwrap_err().is_shutdown());
     let refused = handle.spawn_obj(FutureObj::new(Box::new(async {})));
     assert!(refused.unwrap_err().is_shutdown());
+}
+
+// AT-TASK-01
+#[test]
+fn a_task_without_a_name_is_told_by_its_number_and_numbers_grow() {
+    alone(async {
+        let tasks: Vec<_> = (0..10).map(|_| spawn(async {}).task()).collect();
+        assert!(tasks.is_sorted_by_key(|task| task.id().get()));
+        assert!(tasks.iter().all(|task| task.name().is_none()));
+        let text = format!("{:?}", tasks[0]);
+        assert!(text.contains(&tasks[0].id().get().to_string()), "{text}");
+        let named = task::Builder::new().name("yolo").spawn(async {});
+        let text = format!("{:?}", named.task());
+        assert!(named.task().name() == Some("yolo") && text.contains("yolo"), "{text}");
+    });
 }
