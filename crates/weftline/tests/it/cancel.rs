@@ -2,39 +2,19 @@
 //! completed is lost.
 
 use crate::probe::Probe;
-use crate::rig::{LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of};
+use crate::rig::{
+    Diary, LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of,
+    until_waiting,
+};
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use weftline::task::Status;
 use weftline::time::{Deadline, now, sleep, timeout, timeout_at};
 use weftline::{
-    Cancelled, JoinHandle, catch_cancel, exit_stack, finally, shield, spawn, task, uncancellable,
-    yield_now,
+    Cancelled, catch_cancel, exit_stack, finally, shield, spawn, task, uncancellable, yield_now,
 };
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Diary(Arc<Mutex<Vec<String>>>);
-
-impl Diary {
-    fn note(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    fn read(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// Waits until a task waits.
-async fn until_waiting<T>(handle: &JoinHandle<T>) {
-    while handle.task().status() != Status::Waiting {
-        yield_now().await;
-    }
-}
 
 async fn caught(future: impl Future<Output = ()>) -> Cancelled {
     catch_cancel(future).await.expect_err("a request comes first")
@@ -239,6 +219,32 @@ fn an_uncancellable_future_is_finished_and_the_request_comes_next() {
         handle.await.unwrap();
     });
     assert_eq!(diary.read(), ["step 0", "step 1", "step 2", "then"]);
+}
+
+#[test]
+fn a_shield_holds_although_a_request_was_handed_on_beside_it() {
+    let diary = Diary::default();
+    let inside = diary.clone();
+    runtime().block_on(async {
+        let handle = spawn(async move {
+            let mut resume = pin!(caught(pending()).await.resume::<()>());
+            poll_fn(|cx| {
+                assert!(resume.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            uncancellable(async {
+                yield_now().await;
+                inside.note("saved");
+            })
+            .await;
+            pending::<()>().await;
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        assert!(handle.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(diary.read(), ["saved"]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod eager;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod gather;
+mod group;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod idle;
@@ -27,6 +29,7 @@ mod oneshot;
 mod order;
 mod panics;
 mod probe;
+mod race;
 mod rig;
 mod shutdown;
 #[cfg(unix)]
@@ -37,6 +40,7 @@ mod spans;
 mod spawn;
 mod stranded;
 mod stress;
+mod task_set;
 mod threads;
 mod time;
 mod virtual_time;

@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
-use weftline::Runtime;
 use weftline::runtime::Builder;
-use weftline::task::{Id, Unhandled, UnhandledKind};
+use weftline::task::{Id, Status, Unhandled, UnhandledKind};
+use weftline::{JoinHandle, Runtime, yield_now};
 
 /// Far longer than anything here takes, also on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -122,6 +122,27 @@ impl Held {
     /// Lets it go on.
     pub(crate) fn release(&self) {
         self.release.open();
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what.into());
+    }
+
+    pub(crate) fn read(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Waits until a task waits.
+pub(crate) async fn until_waiting<T>(handle: &JoinHandle<T>) {
+    while handle.task().status() != Status::Waiting {
+        yield_now().await;
     }
 }
 
