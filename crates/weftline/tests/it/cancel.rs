@@ -8,6 +8,7 @@ use crate::rig::{
 };
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use weftline::task::Status;
@@ -219,6 +220,32 @@ fn an_uncancellable_future_is_finished_and_the_request_comes_next() {
         handle.await.unwrap();
     });
     assert_eq!(diary.read(), ["step 0", "step 1", "step 2", "then"]);
+}
+
+#[test]
+fn a_shield_holds_although_a_request_was_handed_on_beside_it() {
+    let diary = Diary::default();
+    let inside = diary.clone();
+    runtime().block_on(async {
+        let handle = spawn(async move {
+            let mut resume = pin!(caught(pending()).await.resume::<()>());
+            poll_fn(|cx| {
+                assert!(resume.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            uncancellable(async {
+                yield_now().await;
+                inside.note("saved");
+            })
+            .await;
+            pending::<()>().await;
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        assert!(handle.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(diary.read(), ["saved"]);
 }
 
 #[test]

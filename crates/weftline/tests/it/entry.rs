@@ -35,11 +35,12 @@ fn running_gives_the_value_the_error_or_the_panic_of_main() {
                 Err::<(), _>("spam")
             });
             assert_eq!(error.unwrap(), Err("spam"));
-            let panics = AssertUnwindSafe(async {
+            let panics = async {
                 yield_now().await;
                 panic_with("spam")
-            });
-            let payload = catch_unwind(|| four().run(async { panics.0.await })).unwrap_err();
+            };
+            let run = AssertUnwindSafe(|| four().run(panics));
+            let payload = catch_unwind(run).unwrap_err();
             assert_eq!(payload.downcast_ref(), Some(&"spam"));
         }
     });
@@ -190,14 +191,11 @@ fn what_a_block_on_leaves_goes_on_in_the_next_one() {
         let runtime = runtime_of(1);
         let gate = Gate::new();
         let wait = gate.wait();
-        let mut counting = runtime.block_on(async {
-            let counting = spawn(async move {
-                wait.await;
-                7
-            });
-            crate::rig::until_waiting(&counting).await;
-            counting
+        let mut counting = runtime.spawn(async move {
+            wait.await;
+            7
         });
+        runtime.block_on(crate::rig::until_waiting(&counting));
         assert_eq!(counting.task().status(), Status::Waiting, "it is as it was left");
         let (tell, told) = std::sync::mpsc::channel();
         runtime.handle().call_later(Duration::from_millis(1), move || tell.send(()).unwrap());
