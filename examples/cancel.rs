@@ -1,11 +1,13 @@
-//! Ending a task early: by hand, with its handle, or when its time is up.
+//! Ending a task early, and cleaning up: by hand, or when its time is up.
 //!
-//! `task.cancel()` is [`JoinHandle::cancel`](weftline::JoinHandle::cancel). Where asyncio throws a
-//! `CancelledError` into the coroutine, here the future is dropped at the `.await` where it waits:
-//! what it owns is dropped with it, so that `Drop` is the `finally`. Awaiting the handle afterwards
-//! waits until the task is really gone, and gives a `JoinError` that says so.
+//! `task.cancel()` is [`JoinHandle::cancel`](weftline::JoinHandle::cancel): a request, as in asyncio.
+//! Where asyncio throws a `CancelledError` into the coroutine, here the future that waits is dropped,
+//! and the code around it is asked. `try … except CancelledError` is [`catch_cancel`], `try …
+//! finally` with awaits in it is [`finally`], `raise` is [`Cancelled::resume`], and `shield` keeps its
+//! name. Where nothing of this is around, `Drop` is the `finally`.
 //!
-//! `asyncio.timeout(1)` and `asyncio.wait_for(f, 1)` are [`timeout`].
+//! `asyncio.timeout(1)` and `asyncio.wait_for(f, 1)` are [`timeout`]: a time that is up asks the
+//! limited future in the same way.
 //!
 //! ```text
 //! cargo run --bin cancel
@@ -13,7 +15,9 @@
 
 use std::future::pending;
 use std::time::Duration;
+use weftline::task::{self, Status};
 use weftline::time::{sleep, timeout};
+use weftline::{Cancelled, JoinHandle, catch_cancel, finally, shield};
 
 /// Something that must be put back, whatever happens.
 struct Lamp {
@@ -34,38 +38,73 @@ async fn read_by(lamp: Lamp) -> u32 {
     1
 }
 
+/// Puts the book back, which takes a moment: clean-up may await.
+async fn put_back() {
+    sleep(Duration::from_millis(1)).await;
+    println!("the book is back");
+}
+
+/// Ends when it is asked, but not without a word.
+async fn polite() -> u32 {
+    match catch_cancel(read_by(Lamp { owner: "polite" })).await {
+        Ok(pages) => pages,
+        Err(cancelled) => {
+            println!("polite: {cancelled}");
+            cancelled.resume().await
+        }
+    }
+}
+
+/// Takes the request back and goes on.
+async fn stubborn() -> Result<u32, Cancelled> {
+    if catch_cancel(pending::<()>()).await.is_err() {
+        task::current().expect("this is a task").uncancel();
+    }
+    sleep(Duration::from_millis(1)).await;
+    Ok(7)
+}
+
+/// Waits until a task waits, so that it has begun.
+async fn begun<T>(task: &JoinHandle<T>) {
+    while task.task().status() != Status::Waiting {
+        weftline::yield_now().await;
+    }
+}
+
 fn main() {
     weftline::run(async {
-        let reader = weftline::spawn(read_by(Lamp { owner: "by hand" }));
+        let reader = weftline::spawn(finally(read_by(Lamp { owner: "by hand" }), put_back()));
+        begun(&reader).await;
         reader.cancel();
-        let error = reader.await.unwrap_err();
-        println!("by hand: cancelled is {}", error.is_cancelled());
+        // Awaiting waits until the task is really gone, its clean-up included.
+        println!("by hand: cancelled is {}", reader.await.unwrap_err().is_cancelled());
 
-        // A task that has ended has ended: cancelling it changes nothing.
-        let mut quick = weftline::spawn(async { 42 });
-        while !quick.is_finished() {
-            weftline::yield_now().await;
-        }
-        quick.cancel();
-        println!("too late: the value is still {}", (&mut quick).await.unwrap());
+        let reader = weftline::spawn(polite());
+        begun(&reader).await;
+        reader.cancel_with("closing time");
+        println!("polite: {:?}", reader.await.unwrap_err().cancel_reason());
 
-        // A future that is not a task is simply dropped when its time is up …
-        let lamp = Lamp { owner: "time limit" };
-        let error = timeout(Duration::from_millis(20), read_by(lamp)).await.unwrap_err();
+        let reader = weftline::spawn(stubborn());
+        begun(&reader).await;
+        reader.cancel();
+        println!("stubborn: {:?}", reader.await.unwrap());
+
+        // A time limit asks what it limits, too, and waits for its clean-up.
+        let reading = finally(read_by(Lamp { owner: "time limit" }), put_back());
+        let error = timeout(Duration::from_millis(20), reading).await.unwrap_err();
         println!("time limit: {error}");
 
-        // … while a task goes on when nobody waits for it any more, unless it is told otherwise.
-        let lamp = Lamp { owner: "dropped handle" };
-        let reader = weftline::spawn(read_by(lamp)).cancel_on_drop();
-        let task = reader.task();
-        let is_late = timeout(Duration::from_millis(20), reader).await.is_err();
-        while !task.is_finished() {
-            sleep(Duration::from_millis(1)).await;
-        }
-        println!("dropped handle: late is {is_late}");
+        // A task that somebody awaits is asked as well, unless it is shielded.
+        let mut writer = weftline::spawn(async {
+            sleep(Duration::from_millis(60)).await;
+            "written to the end"
+        });
+        let is_late = timeout(Duration::from_millis(20), shield(&mut writer)).await.is_err();
+        println!("shield: late is {is_late}, {}", writer.await.unwrap());
 
         // At the end of `run` whatever is left is cancelled and awaited, as by `asyncio.run`.
-        drop(weftline::spawn(read_by(Lamp { owner: "left behind" })));
+        let left = weftline::spawn(read_by(Lamp { owner: "left behind" }));
+        begun(&left).await;
         println!("main is done");
     });
     println!("everything is gone");

@@ -4,6 +4,9 @@
 //! its joiner a [`JoinError`]: it was cancelled, or it panicked. An error that the task returns is
 //! part of its value, and so there are two layers of `Result`, and often two `?`.
 //!
+//! Of several tasks several may fail: a [`group`](weftline::group()) ends all of them when one does,
+//! and gives all errors together, as asyncio's `TaskGroup` its `ExceptionGroup`.
+//!
 //! An exception that nobody retrieves ends up in asyncio's exception handler. Here a panic that
 //! nobody can read any more goes to [`on_unhandled`](weftline::runtime::Builder::on_unhandled); by
 //! default that is a line on standard error.
@@ -17,7 +20,7 @@ use std::num::ParseIntError;
 use std::panic;
 use std::time::Duration;
 use weftline::time::timeout;
-use weftline::{JoinError, Runtime};
+use weftline::{JoinError, Runtime, catch_cancel, group, task};
 
 /// Fails in the ordinary way.
 async fn parse(text: &str) -> Result<u32, ParseIntError> {
@@ -30,7 +33,7 @@ async fn element(index: usize) -> u32 {
 }
 
 /// Both layers of errors leave through `?`: of the task, and of what it returned.
-async fn twice(text: &'static str) -> Result<u32, Box<dyn Error>> {
+async fn twice(text: &'static str) -> Result<u32, Box<dyn Error + Send + Sync>> {
     let number = weftline::spawn(parse(text)).await??;
     Ok(2 * number)
 }
@@ -66,6 +69,20 @@ async fn run() {
         Ok(number) => println!("in time: {number}"),
         Err(error) => println!("too late: {error}"),
     }
+
+    // The first failure asks the others to end, and they may fail as well.
+    let failed = group(|g| async move {
+        // Eager: it waits already when the other one fails. One that has not begun would never.
+        g.spawn_with(task::Builder::new().eager(true), async {
+            match catch_cancel(std::future::pending::<()>()).await {
+                Ok(()) => Ok(()),
+                Err(_) => Err("no time to finish".to_owned()),
+            }
+        });
+        g.spawn(async { twice("too many").await.map(drop).map_err(|error| error.to_string()) });
+        Ok(())
+    });
+    println!("group: {}", failed.await.unwrap_err());
 
     // Whoever would rather fail as well raises the panic again.
     let error = weftline::spawn(element(4)).await.unwrap_err();

@@ -39,6 +39,12 @@ clerk 8: 50000300000
 clerk 9: 50000400000
 all together: 499999500000
 all napped at the same time: true
+both: (\"Ann\", 42)
+the first error: door 3 is locked
+door 1 is open
+door 2 is open
+door 3 is locked
+door 4 is open
 ",
     );
 }
@@ -65,12 +71,16 @@ fn cancel_turns_every_lamp_off() {
         env!("CARGO_BIN_EXE_cancel"),
         "\
 by hand: the lamp is off
+the book is back
 by hand: cancelled is true
-too late: the value is still 42
+polite: the lamp is off
+polite: cancelled: closing time
+polite: Some(\"closing time\")
+stubborn: Ok(7)
 time limit: the lamp is off
+the book is back
 time limit: not finished within 20ms
-dropped handle: the lamp is off
-dropped handle: late is true
+shield: late is true, written to the end
 main is done
 left behind: the lamp is off
 everything is gone
@@ -89,6 +99,7 @@ value: 20
 panicked: index out of bounds: the len is 3 but the index is 3
 cancelled
 too late: not finished within 10ms
+group: 2 errors in a group: invalid digit found in string; no time to finish
 panicked: index out of bounds: the len is 3 but the index is 4
 nobody read: index out of bounds: the len is 3 but the index is 5
 ",
