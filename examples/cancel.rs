@@ -2,8 +2,10 @@
 //!
 //! `task.cancel()` is [`JoinHandle::cancel`](weftline::JoinHandle::cancel). Where asyncio throws a
 //! `CancelledError` into the coroutine, here the future is dropped at the `.await` where it waits:
-//! what it owns is dropped with it, so that `Drop` is the `finally`. Awaiting the handle afterwards
-//! waits until the task is really gone, and gives a `JoinError` that says so.
+//! what it owns is dropped with it, so that `Drop` is the `finally` of code that need not await.
+//! Clean-up that awaits is [`weftline::finally`]; `except CancelledError` is
+//! [`weftline::catch_cancel`]. Awaiting the handle afterwards waits until the task is really gone, and
+//! gives a `JoinError` that says so.
 //!
 //! `asyncio.timeout(1)` and `asyncio.wait_for(f, 1)` are [`timeout`].
 //!
@@ -49,12 +51,14 @@ fn main() {
         quick.cancel();
         println!("too late: the value is still {}", (&mut quick).await.unwrap());
 
-        // A future that is not a task is simply dropped when its time is up …
+        // A future that is not a task is asked to end, too, when its time is up; this one has nothing
+        // to say to that, and is dropped …
         let lamp = Lamp { owner: "time limit" };
         let error = timeout(Duration::from_millis(20), read_by(lamp)).await.unwrap_err();
         println!("time limit: {error}");
 
-        // … while a task goes on when nobody waits for it any more, unless it is told otherwise.
+        // … and so is a task that it awaits. Where a handle is just dropped, its task goes on, unless
+        // it is told otherwise, as here.
         let lamp = Lamp { owner: "dropped handle" };
         let reader = weftline::spawn(read_by(lamp)).cancel_on_drop();
         let task = reader.task();
