@@ -19,9 +19,14 @@
 //! | [`context`] | task-local variables, which a task inherits from its spawner |
 //! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
 //! | [`runtime`] | building, handles, shutting down |
-//! | [`time`] | sleeping, intervals, timeouts |
+//! | [`time`] | sleeping, intervals, timeouts, deadlines |
 //! | [`sync`] | passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets, and any descriptor |
+//!
+//! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
+//! not here, such as reading by lines, or joining and racing futures, comes from futures-lite or
+//! futures-util. Where a call is limited or raced, mind that a race *drops* its losers, while a limit
+//! in [`time`] [asks them to end](cancel).
 
 mod driver;
 #[expect(unsafe_code, reason = "a job is a type-erased pointer")]
@@ -52,7 +57,8 @@ pub use task::{
     JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,
 };
 
-/// Makes an `async fn main` the program's main function: it runs as by [`run`].
+/// Makes an `async fn main` the program's main function: it runs as by [`run`], and the system's request
+/// to terminate (`SIGTERM`) cancels it as Ctrl-C does.
 ///
 /// # Options
 ///

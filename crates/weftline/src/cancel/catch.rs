@@ -162,7 +162,8 @@ impl<T> Future for Resume<T> {
 ///
 /// # Errors
 ///
-/// The request, which is delivered by that.
+/// The request, which is delivered by that. A blocking job that returns it has returned: its handle
+/// gives `Ok(Err(_))`, and not a [`JoinError`](crate::JoinError).
 ///
 /// # Examples
 ///

@@ -12,6 +12,9 @@ use std::task::{Context, Poll, ready};
 /// Runs a future and then a clean-up: when the future has given its value, when it was asked to
 /// end, and when it panicked. The value, the request or the panic then goes on.
 ///
+/// The clean-up of a task that was [cancelled](crate::Task::cancel) before it began does not run, since
+/// nothing of such a task does: open what is to be closed inside of the task.
+///
 /// A second request that arrives while the clean-up is suspended ends the clean-up, as it ends any
 /// other code; put it into [`uncancellable`](crate::uncancellable) where it must be finished.
 ///

@@ -24,7 +24,8 @@
 //!
 //! - A request is delivered once, whatever combinators are between it and its region.
 //! - A clean-up that was given to [`finally`](fn@finally) or an [`ExitStack`] begins exactly once, unless the
-//!   future that holds it is dropped: nothing can await in a destructor.
+//!   future that holds it is dropped: nothing can await in a destructor. A task that is cancelled before
+//!   it begins is dropped so: what it was to clean up must then be undone by destructors.
 //! - Regions cost a task that has none of them nothing.
 
 mod catch;

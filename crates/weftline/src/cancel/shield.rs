@@ -66,7 +66,8 @@ impl<T, H: BorrowMut<JoinHandle<T>> + Unpin> Future for Shield<T, H> {
 /// Runs a future that must not be interrupted: requests to end that come from outside wait until
 /// it is ready, and are delivered where the code after it suspends.
 ///
-/// It does not stop the future from being dropped, nor a runtime whose grace is over.
+/// It does not stop the future from being dropped, nor a runtime whose grace is over. A time limit
+/// around it that is over waits, too: if it limits nothing else, the value comes late, and no error.
 ///
 /// # Cancel safety
 ///

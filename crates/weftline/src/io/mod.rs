@@ -2,7 +2,8 @@
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
 //! traits [`AsyncRead`] and [`AsyncWrite`] are those of the `futures-io` crate, so every extension
-//! trait written for them applies. `watch` is where operations meet the driver; `docs/io.md` tells
+//! trait written for them applies: a `BufReader` and `lines`, for example, come with futures-lite and
+//! futures-util. `watch` is where operations meet the driver; `docs/io.md` tells
 //! the life of an event.
 
 mod bytes;

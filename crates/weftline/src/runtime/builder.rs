@@ -250,8 +250,9 @@ impl Builder {
     /// where nobody catches the signal. A second Ctrl-C ends it at once, as does one that comes when
     /// the main future has ended.
     ///
-    /// Only a signal that nobody else handles is caught, and only while `run` runs. On systems other
-    /// than Unix nothing is caught yet.
+    /// Only a signal that nobody else handles, or ignores, is caught, and only while `run` runs. (A shell
+    /// without job control has what it starts with `&` ignore Ctrl-C.) On systems other than Unix
+    /// nothing is caught yet.
     ///
     /// # Examples
     ///

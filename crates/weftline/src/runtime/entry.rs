@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// On the program's main thread the first Ctrl-C [cancels](Task::cancel) the future, so that it can
 /// clean up; the runtime then shuts down as usual, and the process ends as it does where nobody
-/// catches the signal. A second Ctrl-C ends it at once. [`Builder::cancel_on_ctrl_c`] has the
+/// catches the signal: `run` does not return then. A second Ctrl-C ends it at once. [`Builder::cancel_on_ctrl_c`] has the
 /// details.
 ///
 /// # Panics

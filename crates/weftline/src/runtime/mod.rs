@@ -10,7 +10,8 @@
 //! - A task is polled by one thread at a time.
 //! - A task that is woken is polled again, however the wake-up falls together with a poll.
 //! - A runtime that has nothing to do makes no wake-up and uses no CPU time.
-//! - Shutting down ends: after the grace that was given, at the latest.
+//! - Shutting down ends: half a second after the grace that was given, at the latest. With
+//!   [`Grace::Forever`], when the slowest task has ended.
 //!
 //! # Behaviour today
 //!
@@ -49,7 +50,7 @@ use std::sync::Arc;
 /// # Dropping
 ///
 /// Dropping a runtime shuts it down. On a plain thread that waits for at most one second for tasks
-/// to end; on a thread of any runtime it waits for nothing and shuts down in the background. It
+/// to end, and half a second more for a thread that is stuck in one; on a thread of any runtime it waits for nothing and shuts down in the background. It
 /// never panics and never hangs.
 ///
 /// # Examples
@@ -154,7 +155,8 @@ impl Runtime {
 
     /// Shuts the runtime down: takes no more tasks (those born meanwhile are cancelled at once),
     /// cancels all there are, gives them `grace` to end, and ends the workers. Tasks that have not
-    /// ended by then are left to themselves, and named in the report.
+    /// ended by then are left to themselves, and named in the report. Where a thread is stuck in one,
+    /// the call takes half a second more than `grace`.
     ///
     /// On a thread of this very runtime that would be waiting for itself: it then goes on in the
     /// background, and the report names what is there now.

@@ -52,19 +52,27 @@ impl Grace {
 /// # Examples
 ///
 /// ```
+/// use std::sync::mpsc;
 /// use std::time::Duration;
 /// use weftline::runtime::Grace;
+/// use weftline::task;
 ///
 /// let runtime = weftline::Runtime::new()?;
-/// let (stop, stopped) = std::sync::mpsc::channel::<()>();
-/// runtime.handle().spawn_blocking(move || stopped.recv());
-/// while runtime.handle().tasks()[0].status() != weftline::task::Status::Scheduled {}
-/// # std::thread::sleep(Duration::from_millis(50));
+/// let (began, begun) = mpsc::channel();
+/// let (stop, stopped) = mpsc::channel::<()>();
+/// let guard = runtime.handle().enter();
+/// task::Builder::new().name("stuck").spawn_blocking(move || {
+///     began.send(()).unwrap();
+///     stopped.recv()
+/// });
+/// drop(guard);
+/// begun.recv()?; // a closure that has not begun can be cancelled
+///
 /// let report = runtime.shutdown(Grace::For(Duration::from_millis(10)));
-/// assert_eq!(report.survivors().len(), 1);
+/// assert_eq!(report.survivors()[0].name(), Some("stuck"));
 /// println!("{report}");
 /// drop(stop);
-/// # Ok::<(), weftline::runtime::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "it names the tasks that did not end"]

@@ -248,7 +248,8 @@ impl Task {
     }
 
     /// As [`cancel`](Self::cancel), and says why: the reason is in the task's
-    /// [`JoinError`](JoinError::cancel_reason), and in what a region catches.
+    /// [`JoinError`](JoinError::cancel_reason), and in what a region catches. Of several reasons the last
+    /// one that was given before that counts.
     ///
     /// # Examples
     ///

@@ -90,8 +90,8 @@ where
 ///
 /// # Panics
 ///
-/// Outside of a task: the main future and blocking jobs run on threads of their own. Use
-/// [`spawn_pinned`] there.
+/// Elsewhere than on a worker: the main future and blocking jobs are tasks, but run on threads of
+/// their own. Use [`spawn_pinned`] there.
 ///
 /// # Examples
 ///
@@ -157,7 +157,8 @@ where
 
 /// Runs a closure that may block on a thread of its own kind, so that no worker is held.
 ///
-/// A closure that has begun cannot be cancelled; one that waits for a thread can.
+/// A closure that has begun is not interrupted by a request to end, but may ask for one at each
+/// [`checkpoint`](crate::checkpoint); one that waits for a thread is cancelled as any task.
 ///
 /// # Panics
 ///
@@ -274,7 +275,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Outside of a task.
+    /// Elsewhere than on a worker.
     #[track_caller]
     pub fn spawn_local<F>(self, future: F) -> JoinHandle<F::Output>
     where

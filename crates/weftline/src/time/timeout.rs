@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 /// A limit that is over is a request to end, made of the future alone (see [`cancel`](crate::cancel)):
 /// code in it that [catches](crate::catch_cancel) it, or has a [clean-up](crate::finally), goes
 /// first, and a task that it awaits is asked to end and waited for. Of nested limits that are over,
-/// the one with the earlier deadline reports; of equal ones the outer one.
+/// the one with the earlier deadline reports; of equal ones the outer one. (In
+/// `timeout(limit, timeout(limit, ..))` the inner one is made first, and so is the earlier.)
 ///
 /// # Errors
 ///
