@@ -17,6 +17,7 @@
 //! | [`task`] | spawning, join handles, ids, the time slice |
 //! | [`cancel`] | catching a request to end, clean-up, shields |
 //! | [`context`] | task-local variables, which a task inherits from its spawner |
+//! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts |
 //! | [`sync`] | passing values between tasks and threads |
@@ -29,6 +30,7 @@ mod platform;
 mod scheduler;
 
 pub mod cancel;
+pub mod group;
 pub mod io;
 pub mod net;
 pub mod runtime;
@@ -38,6 +40,10 @@ pub mod time;
 
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,
+};
+pub use group::{
+    Child, Group, GroupError, TaskSet, as_completed, gather, gather_results, group, race,
+    staggered_race,
 };
 pub use task::context;
 

@@ -27,7 +27,7 @@ impl Marks {
     const NONE: Self = Self(0);
     /// A request to cancel the task is to be delivered in this poll.
     pub(super) const DELIVERS: Self = Self(1);
-    /// A delivery was handed on.
+    /// A delivery was handed on, and has not reached a region.
     pub(super) const RESUMED: Self = Self(1 << 1);
     /// What was left suspended beside the code that runs must not be interrupted.
     pub(super) const HELD: Self = Self(1 << 2);

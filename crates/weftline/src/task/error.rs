@@ -9,7 +9,8 @@ use std::{fmt, io};
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
-/// The error of a task that ended without a value: it was cancelled, or it panicked.
+/// The error of a task that ended without a value: it was cancelled, it panicked, or it failed as
+/// part of a [group](crate::group()).
 ///
 /// # Examples
 ///
@@ -31,6 +32,7 @@ pub struct JoinError {
 enum Repr {
     Cancelled(Option<Box<CancelReason>>),
     Panicked(Box<Panicked>),
+    Failed,
 }
 
 struct Panicked {
@@ -66,6 +68,11 @@ impl JoinError {
         }
     }
 
+    /// That of a task whose error its group has.
+    pub(crate) fn failed(id: Id) -> Self {
+        Self { id, repr: Repr::Failed }
+    }
+
     /// Whether the task was cancelled.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -76,6 +83,30 @@ impl JoinError {
     #[must_use]
     pub fn is_panic(&self) -> bool {
         matches!(self.repr, Repr::Panicked(_))
+    }
+
+    /// Whether the task gave an error, which its group has: only for the tasks of a
+    /// [group](crate::group()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::group;
+    ///
+    /// weftline::run(async {
+    ///     let error = group(|g| async move {
+    ///         let child = g.spawn(async { Err::<(), _>("no luck") });
+    ///         assert!(child.await.unwrap_err().is_failed());
+    ///         Ok(())
+    ///     })
+    ///     .await
+    ///     .unwrap_err();
+    ///     assert_eq!(error.leaves().collect::<Vec<_>>(), [&"no luck"]);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        matches!(self.repr, Repr::Failed)
     }
 
     /// The id of the task that ended.
@@ -100,15 +131,15 @@ impl JoinError {
     pub fn cancel_reason(&self) -> Option<&str> {
         match &self.repr {
             Repr::Cancelled(reason) => reason.as_deref().map(AsRef::as_ref),
-            Repr::Panicked(_) => None,
+            Repr::Panicked(_) | Repr::Failed => None,
         }
     }
 
-    /// The text of the panic, where it was raised with one; `None` for a cancelled task.
+    /// The text of the panic; `None` for a task that did not panic.
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
         match &self.repr {
-            Repr::Cancelled(_) => None,
+            Repr::Cancelled(_) | Repr::Failed => None,
             Repr::Panicked(panicked) => Some(&panicked.message),
         }
     }
@@ -133,7 +164,7 @@ impl JoinError {
             Repr::Panicked(panicked) => {
                 Ok(panicked.payload.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
-            Repr::Cancelled(_) => Err(self),
+            Repr::Cancelled(_) | Repr::Failed => Err(self),
         }
     }
 }
@@ -148,6 +179,7 @@ impl fmt::Display for JoinError {
             Repr::Panicked(panicked) => {
                 write!(f, "task {} panicked: {}", self.id, panicked.message)
             }
+            Repr::Failed => write!(f, "task {} failed: its group has the error", self.id),
         }
     }
 }
@@ -162,6 +194,7 @@ impl fmt::Debug for JoinError {
             Repr::Panicked(panicked) => {
                 write!(f, "JoinError::Panicked({}, {:?})", self.id, panicked.message)
             }
+            Repr::Failed => write!(f, "JoinError::Failed({})", self.id),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The owned right to a task's output.
 
 use super::current::current_id;
+use super::passing::Passing;
 use super::raw::RawTask;
 use super::region::{self, Delivery};
 use super::shared::SharedHandle;
@@ -53,16 +54,8 @@ pub struct JoinHandle<T> {
     /// Whether dropping the handle cancels the task.
     cancel_on_drop: bool,
     /// A request that reached whoever awaits, and was passed on to the task.
-    passed_on: Option<Box<PassedOn<T>>>,
+    passing: Passing<T>,
     output: PhantomData<T>,
-}
-
-/// A request to end that was passed on to the awaited task.
-struct PassedOn<T> {
-    /// The request.
-    delivery: Delivery,
-    /// What the task then ended by.
-    output: Option<Result<T, JoinError>>,
 }
 
 #[expect(unsafe_code, reason = "a shared handle gives no access to the output")]
@@ -83,7 +76,13 @@ impl<T> JoinHandle<T> {
     /// The task is new, its output is a `T`, and no other handle is made for it.
     #[expect(unsafe_code, reason = "takes over a reference")]
     pub(super) unsafe fn new(task: RawTask) -> Self {
-        Self { task, taken: false, cancel_on_drop: false, passed_on: None, output: PhantomData }
+        Self {
+            task,
+            taken: false,
+            cancel_on_drop: false,
+            passing: Passing::default(),
+            output: PhantomData,
+        }
     }
 
     /// A reference to the task.
@@ -313,15 +312,11 @@ impl<T> Future for JoinHandle<T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(output) = self.passed_on.as_mut().and_then(|passed| passed.output.take()) {
-            // The request was taken back before it could be delivered again.
-            self.passed_on = None;
+        if let Some(output) = self.passing.take_output() {
             return Poll::Ready(output);
         }
-        match self.poll_output(cx) {
-            Poll::Ready(output) if self.passed_on.is_none() => return Poll::Ready(output),
-            Poll::Ready(output) => return self.return_request(output, cx),
-            Poll::Pending => {}
+        if let Poll::Ready(output) = self.poll_output(cx) {
+            return self.passing.give(output, cx);
         }
         if let Some(delivery) = region::deliver_here() {
             self.pass_on(delivery);
@@ -344,27 +339,8 @@ impl<T> JoinHandle<T> {
         if unsafe { self.task.header() }.home == Home::BLOCKING {
             region::renew(&delivery);
         } else {
-            self.passed_on = Some(Box::new(PassedOn { delivery, output: None }));
+            self.passing.hold(delivery);
         }
-    }
-
-    /// The task has answered a request that was passed on to it: with a value, which is kept while
-    /// the request comes next; or by ending, and then the request goes on from here.
-    #[cold]
-    fn return_request(
-        &mut self,
-        output: Result<T, JoinError>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, JoinError>> {
-        let passed = self.passed_on.as_mut().expect("a request was passed on");
-        region::renew(&passed.delivery);
-        if output.as_ref().is_err_and(JoinError::is_cancelled) {
-            passed.output = Some(output);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        self.passed_on = None;
-        Poll::Ready(output)
     }
 }
 

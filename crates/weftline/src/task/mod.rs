@@ -21,6 +21,7 @@ mod harness;
 #[expect(unsafe_code, reason = "hooks are given references to tasks")]
 mod hooks;
 mod id;
+pub(crate) mod passing;
 #[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
 mod raw;
 #[expect(unsafe_code, reason = "a poll reaches the regions around it through its stack")]
@@ -36,7 +37,7 @@ mod spawn;
 mod state;
 mod surroundings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wait;
 #[expect(unsafe_code, reason = "a `RawWaker` needs a hand-written vtable")]
 mod waker;
@@ -52,6 +53,8 @@ pub use spawn::{Builder, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use driven::block_on;
+pub(crate) use error::Payload;
+pub(crate) use extra::CancelReason;
 pub(crate) use hooks::{Hooks, TaskHook};
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
@@ -59,7 +62,7 @@ pub(crate) use surroundings::Surroundings;
 pub(crate) use wait::{Pace, Paced, drive, is_blocking};
 
 use context::Context;
-use extra::{CancelReason, Extra};
+use extra::Extra;
 use raw::{Header, RawTask};
 use std::borrow::Cow;
 use std::fmt;
@@ -317,6 +320,12 @@ impl Task {
     fn wake_for_test(&self) {
         // SAFETY: a `Task` holds a reference.
         unsafe { harness::wake(self.0) };
+    }
+
+    /// Reports a panic of the task that was taken from its handle, and that nobody will read.
+    pub(crate) fn report_panic(&self, payload: Payload) {
+        let kind = UnhandledKind::TaskPanicked;
+        self.header().roster.unhandled(Unhandled::new(kind, Some(self.header()), payload));
     }
 
     /// Ends the task before its next poll, whatever it does in answer to requests. True: it has

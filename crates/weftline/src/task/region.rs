@@ -12,7 +12,8 @@
 
 use super::Id;
 use super::current::{Marks, Polling, with_current};
-use super::extra::CancelReason;
+use super::extra::{CancelReason, Extra};
+use super::raw::Header;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -33,6 +34,8 @@ pub(super) struct Frame {
     shields: bool,
     /// It was asked to end, and nobody has taken the delivery.
     asked: Cell<bool>,
+    /// A request of the task was delivered inside, and was not handed on.
+    took: Cell<bool>,
 }
 
 /// A region that can be asked to end: the body of a timeout, of a group.
@@ -44,6 +47,8 @@ pub(crate) struct Region {
     deadline: Option<Instant>,
     /// It was asked to end, and nobody has taken the delivery.
     asked: bool,
+    /// A request of the task was delivered inside, and was not handed on.
+    took: bool,
 }
 
 /// What a poll of a region's inside came to.
@@ -84,6 +89,11 @@ impl Region {
         self.name != 0
     }
 
+    /// Whether code inside was given a request of the task, and has not handed it on.
+    pub(crate) fn took_request(&self) -> bool {
+        self.took
+    }
+
     /// Polls what is inside.
     #[inline]
     pub(crate) fn poll<T>(&mut self, inside: impl FnOnce() -> Poll<T>) -> Inside<T> {
@@ -93,12 +103,17 @@ impl Region {
             deadline: self.deadline,
             shields: false,
             asked: Cell::new(self.asked),
+            took: Cell::new(self.took),
         };
         let (polled, left) = frame.poll(inside);
         self.asked = frame.asked.get();
+        self.took = frame.took.get();
         match polled {
             Poll::Ready(value) => Inside::Ready(value),
-            Poll::Pending if self.asked && !left.is_held() => Inside::Ended,
+            Poll::Pending if self.asked && !left.is_held() => {
+                arrived();
+                Inside::Ended
+            }
             Poll::Pending => Inside::Pending { alone: left.is_nothing_beside() },
         }
     }
@@ -201,9 +216,14 @@ pub(crate) fn deliver_here() -> Option<Delivery> {
 
 /// Polls what must not be interrupted: requests from outside are not seen inside, and wait.
 pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let asked = Cell::new(false);
-    let frame = Frame { outer: innermost(), name: 0, deadline: None, shields: true, asked };
+    let (asked, took) = (Cell::new(false), Cell::new(false));
+    let frame = Frame { outer: innermost(), name: 0, deadline: None, shields: true, asked, took };
+    // What was handed on elsewhere in this poll says nothing of the inside.
+    let elsewhere = Polling::with(|polling| polling.unmark(Marks::RESUMED));
     let (polled, left) = frame.poll(inside);
+    if elsewhere {
+        Polling::with(|polling| polling.mark(Marks::RESUMED));
+    }
     // What was delivered inside and is handed on goes through.
     if polled.is_pending() && !left.is_resumed() {
         Polling::with(|polling| polling.mark(Marks::HELD));
@@ -244,18 +264,41 @@ fn take_asked() -> Option<Delivery> {
     });
     let of_task = if shield.is_none() { take_from_task() } else { None };
     let of_region = |name| Delivery { target: Target::Region(name), reason: None };
-    of_task.or_else(|| outermost.map(of_region))
+    let taken = of_task.or_else(|| outermost.map(of_region));
+    if taken.is_some() {
+        arrived();
+    }
+    taken
+}
+
+/// What was handed on has reached a region: a shield around what follows in this poll is to hold
+/// again.
+fn arrived() {
+    Polling::with(|polling| polling.unmark(Marks::RESUMED));
 }
 
 fn take_from_task() -> Option<Delivery> {
     if !Polling::with(|polling| polling.unmark(Marks::DELIVERS)) {
         return None;
     }
-    with_current(|header| {
+    let taken = with_current(|header| {
         let target = Target::Task(header.id);
         header.state.take_cancel().then(|| Delivery { target, reason: header.cancel_reason() })
     })
-    .flatten()
+    .flatten();
+    if taken.is_some() {
+        note_taken(true);
+    }
+    taken
+}
+
+/// Notes in the regions around this place that code inside has a request of the task, or has given
+/// it back.
+fn note_taken(took: bool) {
+    find_around(|frame| {
+        frame.took.set(took);
+        None::<()>
+    });
 }
 
 /// Takes a request of the task that nobody has delivered, for code that is not suspended.
@@ -285,8 +328,53 @@ pub(crate) fn put_back(delivery: &Delivery) {
         }
     }
     // A region that is not around this code any more cannot end: the task does.
+    note_taken(false);
     with_current(|header| header.state.renew_cancel());
     Polling::with(|polling| polling.mark(Marks::DELIVERS));
+}
+
+/// How many requests to end were made of the task that is polled here and not taken back.
+pub(crate) fn requests() -> u32 {
+    with_current(|header| header.extra.get().map_or(0, Extra::cancelling)).unwrap_or(0)
+}
+
+/// What was delivered to one place, until that hands it on: once for each thing that was asked to
+/// end.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries(Vec<Delivery>);
+
+impl Deliveries {
+    /// Keeps a delivery, unless one like it is here.
+    pub(crate) fn keep(&mut self, delivery: Delivery) {
+        if !self.0.iter().any(|kept| kept.target == delivery.target) {
+            self.0.push(delivery);
+        }
+    }
+
+    /// Keeps the task's latest request, which was delivered to code that is gone.
+    pub(crate) fn keep_tasks_own(&mut self) {
+        let own = |header: &Header| Delivery {
+            target: Target::Task(header.id),
+            reason: header.cancel_reason(),
+        };
+        if let Some(delivery) = with_current(own) {
+            self.keep(delivery);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As [`renew`].
+    pub(crate) fn renew(&self) {
+        self.0.iter().for_each(renew);
+    }
+
+    /// As [`put_back`].
+    pub(crate) fn put_back(&self) {
+        self.0.iter().for_each(put_back);
+    }
 }
 
 /// Whether a region around this place ends by itself at `deadline` or before.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// A queue that a test drains by hand.
 #[derive(Default)]
-pub(super) struct Queue(Mutex<VecDeque<Job>>);
+pub(crate) struct Queue(Mutex<VecDeque<Job>>);
 
 struct ByHand(Arc<Queue>, Hooks);
 
@@ -34,17 +34,17 @@ impl Schedule for ByHand {
 
 impl Queue {
     /// Runs one job, if there is one.
-    pub(super) fn run_one(&self) -> bool {
+    pub(crate) fn run_one(&self) -> bool {
         let job = self.0.lock().pop_front();
         job.map(Job::run).is_some()
     }
 
-    pub(super) fn run_all(&self) {
+    pub(crate) fn run_all(&self) {
         while self.run_one() {}
     }
 }
 
-pub(super) fn roster() -> (Arc<Roster>, Arc<Queue>) {
+pub(crate) fn roster() -> (Arc<Roster>, Arc<Queue>) {
     let queue = Arc::new(Queue::default());
     let schedule = ByHand(queue.clone(), Hooks::default());
     (Arc::new(Roster::new(Box::new(schedule))), queue)

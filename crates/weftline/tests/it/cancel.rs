@@ -222,6 +222,32 @@ fn an_uncancellable_future_is_finished_and_the_request_comes_next() {
 }
 
 #[test]
+fn a_shield_holds_although_a_request_was_handed_on_beside_it() {
+    let diary = Diary::default();
+    let inside = diary.clone();
+    runtime().block_on(async {
+        let handle = spawn(async move {
+            let mut resume = pin!(caught(pending()).await.resume::<()>());
+            poll_fn(|cx| {
+                assert!(resume.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            uncancellable(async {
+                yield_now().await;
+                inside.note("saved");
+            })
+            .await;
+            pending::<()>().await;
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        assert!(handle.await.unwrap_err().is_cancelled());
+    });
+    assert_eq!(diary.read(), ["saved"]);
+}
+
+#[test]
 fn what_is_caught_inside_of_an_uncancellable_future_is_its_own() {
     runtime().block_on(async {
         // A limit inside is inside: it ends what it limits.

@@ -16,6 +16,8 @@ mod entry;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod gather;
+mod group;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod idle;
@@ -29,6 +31,7 @@ mod oneshot;
 mod order;
 mod panics;
 mod probe;
+mod race;
 mod requests;
 mod rig;
 mod shutdown;
@@ -41,6 +44,7 @@ mod spawn;
 mod stranded;
 mod stress;
 mod submitting;
+mod task_set;
 mod threads;
 mod time;
 mod virtual_time;
