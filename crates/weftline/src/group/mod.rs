@@ -142,7 +142,7 @@ impl<E: Send + 'static> Group<E> {
         }
     }
 
-    /// Runs a closure that may block, as a child: see [`spawn_blocking`](crate::spawn_blocking).
+    /// Runs a closure that may block, as a child: see [`spawn_blocking`].
     /// One that has begun is not interrupted by the end of the group, which waits for it.
     ///
     /// # Panics

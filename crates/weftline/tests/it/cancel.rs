@@ -8,6 +8,7 @@ use crate::rig::{
 };
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use weftline::task::Status;

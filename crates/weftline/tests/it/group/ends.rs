@@ -9,13 +9,14 @@ use crate::rig::{
 use std::error::Error;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use weftline::group::Failure;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    Child, Group, GroupError, JoinError, catch_cancel, exit_stack, finally, group, spawn, task,
+    Child, Group, GroupError, JoinError, catch_cancel, exit_stack, finally, group, spawn,
     uncancellable, yield_now,
 };
 
@@ -216,8 +217,8 @@ fn a_panic_wins_over_errors_and_a_second_panic_is_reported() {
 fn the_handle_of_a_child_that_panicked_has_its_text() {
     let run = AssertUnwindSafe(|| {
         runtime().block_on(group(|g| async move {
-            let child = g.spawn(async { panic_on_purpose("in a child") });
-            let error: JoinError = uncancellable(child).await.map(|()| ()).unwrap_err();
+            let child: Child<()> = g.spawn(async { panic_on_purpose("in a child") });
+            let error: JoinError = uncancellable(child).await.unwrap_err();
             assert_eq!(error.panic_message(), Some("on purpose: in a child"));
             Ok::<_, u32>(())
         }))
@@ -279,19 +280,20 @@ fn a_child_may_add_children_after_the_body_has_ended() {
     assert_eq!(diary.read().len(), 2);
 }
 
+/// A child that a growing group is made of.
+type Head = dyn Future<Output = Outcome> + Send;
+
 #[test]
 fn a_group_that_grows_all_the_time_still_ends() {
-    fn hydra(group: Group<u32>, heads: Arc<AtomicUsize>) -> impl Future<Output = Outcome> + Send {
-        async move {
+    fn hydra(group: Group<u32>, heads: Arc<AtomicUsize>) -> Pin<Box<Head>> {
+        Box::pin(async move {
             heads.fetch_add(1, Ordering::Relaxed);
             sleep(SHORT / 20).await;
             for _ in 0..2 {
-                let child: std::pin::Pin<Box<dyn Future<Output = Outcome> + Send>> =
-                    Box::pin(hydra(group.clone(), heads.clone()));
-                group.spawn(child);
+                group.spawn(hydra(group.clone(), heads.clone()));
             }
             Ok(())
-        }
+        })
     }
     let heads = Arc::new(AtomicUsize::new(0));
     let seen = heads.clone();
@@ -321,7 +323,7 @@ fn a_closed_group_takes_no_children_and_leaves_the_others_alone() {
             assert_eq!(probe.drops(), before + 1, "it is dropped at once");
             assert!(child.is_finished() && child.task().is_none() && !child.cancel());
             let mut cx = Context::from_waker(Waker::noop());
-            let Poll::Ready(result) = std::pin::Pin::new(&mut child).poll(&mut cx) else {
+            let Poll::Ready(result) = Pin::new(&mut child).poll(&mut cx) else {
                 panic!("it is ready at once")
             };
             let error = result.unwrap_err();

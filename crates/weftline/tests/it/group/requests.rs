@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use weftline::task::Builder;
 use weftline::time::{sleep, timeout};
-use weftline::{catch_cancel, finally, group, spawn, task, uncancellable, yield_now};
+use weftline::{catch_cancel, finally, group, spawn, uncancellable, yield_now};
 
 // AT-TG-05
 #[test]
