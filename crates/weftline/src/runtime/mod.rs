@@ -172,9 +172,9 @@ impl Runtime {
     /// assert!(report.is_clean());
     /// # Ok::<(), weftline::runtime::BuildError>(())
     /// ```
-    pub fn shutdown(mut self, grace: Grace) -> ShutdownReport {
+    pub fn shutdown(mut self, grace: impl Into<Grace>) -> ShutdownReport {
         match self.handle.take() {
-            Some(handle) => shutdown::shut_down(handle, grace),
+            Some(handle) => shutdown::shut_down(handle, grace.into()),
             None => ShutdownReport::default(),
         }
     }

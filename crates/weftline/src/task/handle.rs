@@ -316,6 +316,12 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(output);
         }
         if let Poll::Ready(output) = self.poll_output(cx) {
+            if output.as_ref().is_err_and(JoinError::is_cancelled) {
+                // Asked to end together with the task: that is no failure of the task.
+                if let Some(delivery) = region::deliver_here() {
+                    self.passing.hold(delivery);
+                }
+            }
             return self.passing.give(output, cx);
         }
         if let Some(delivery) = region::deliver_here() {

@@ -484,9 +484,37 @@ fn shutting_down_waits_for_clean_up_and_ends_what_goes_on_for_ever() {
     eventually("both wait", || {
         cleans.task().status() == Status::Waiting && stubborn.task().status() == Status::Waiting
     });
-    let report = runtime.shutdown(Duration::from_millis(200).into());
+    let report = runtime.shutdown(Duration::from_millis(200));
     assert_eq!(diary.read(), ["cleaned up"]);
     assert!(stubborn.wait().unwrap_err().is_cancelled());
     assert_eq!(probe.drops(), 1);
     assert_eq!(report.survivors().len(), 1, "it is named: {report}");
+}
+
+#[test]
+fn of_two_that_are_asked_at_once_the_awaiting_one_does_not_take_the_other_for_failed() {
+    for child_first in [true, false] {
+        let diary = Diary::default();
+        let inside = diary.clone();
+        runtime_of(1).block_on(async {
+            let asking = spawn(async move {
+                let child = spawn(pending::<()>());
+                let task = child.task();
+                let parent = spawn(async move {
+                    let result = child.await;
+                    inside.note(format!("{result:?}"));
+                });
+                until_waiting(&parent).await;
+                // In one step, so that neither runs before both are asked.
+                if child_first {
+                    task.cancel();
+                }
+                parent.cancel();
+                task.cancel();
+                parent.await
+            });
+            assert!(asking.await.unwrap().unwrap_err().is_cancelled());
+        });
+        assert!(diary.read().is_empty(), "{:?}", diary.read());
+    }
 }

@@ -199,11 +199,12 @@ fn a_panic_wins_over_errors_and_a_second_panic_is_reported() {
     let (runtime, reports) = reporting_runtime(1);
     let run = AssertUnwindSafe(|| {
         runtime.block_on(group(|g| async move {
-            g.spawn(fails(1));
-            g.spawn(finally(pending::<Outcome>(), async {
+            let second = g.spawn(finally(pending::<Outcome>(), async {
                 sleep(SHORT).await;
                 panic_on_purpose("the second")
             }));
+            until_task_waits(&second.task().unwrap()).await;
+            g.spawn(fails(1));
             finally(pending::<Outcome>(), async { panic_with(5_u8) }).await
         }))
     });
