@@ -454,7 +454,13 @@ fn a_blocking_child_is_waited_for_and_its_error_counts() {
             Err::<(), _>(1)
         });
         begun.wait().await;
-        std::thread::spawn(move || gate.open());
+        // Only once the body's error has ended the group.
+        std::thread::spawn(move || {
+            while !g.is_closed() {
+                std::thread::yield_now();
+            }
+            gate.open();
+        });
         Err::<(), _>(2)
     }));
     assert_eq!(numbers(result), [2, 1]);
