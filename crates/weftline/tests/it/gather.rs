@@ -161,8 +161,11 @@ fn a_limit_around_gathering_reports_when_all_have_ended() {
 #[test]
 fn an_error_that_a_request_brings_is_given_and_the_request_comes_next() {
     runtime_of(1).block_on(async {
-        let parent = spawn(async {
-            let fails = async {
+        let begun = Gate::new();
+        let has_begun = begun.wait();
+        let parent = spawn(async move {
+            let fails = async move {
+                begun.open();
                 drop(catch_cancel(pending::<()>()).await);
                 Err::<(), _>(io::Error::other("in clean-up"))
             };
@@ -171,7 +174,7 @@ fn an_error_that_a_request_brings_is_given_and_the_request_comes_next() {
             catch_cancel(sleep(LONG)).await.unwrap_err();
             "seen"
         });
-        sleep(Duration::from_millis(2)).await;
+        has_begun.await;
         until_waiting(&parent).await;
         parent.cancel();
         assert_eq!(parent.await.unwrap(), "seen");
