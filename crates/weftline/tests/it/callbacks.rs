@@ -451,8 +451,8 @@ fn cancelled_timers_leave_at_once_and_the_others_stay() {
         .map(|n| {
             let (token, note) = (probe.token(), calls.note(n));
             runtime.handle().call_at(at, move || {
-                note();
                 drop(token);
+                note();
             })
         })
         .collect();

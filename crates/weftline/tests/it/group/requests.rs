@@ -159,10 +159,10 @@ fn a_limit_around_a_cancelled_group_still_reports_after_the_clean_up() {
     let diary = Diary::default();
     let inside = diary.clone();
     runtime_of(1).block_on(async {
-        let limited = timeout(SHORT, async move {
+        let limited = timeout(25 * SHORT, async move {
             group(|g| async move {
                 let child = g.spawn(finally(pending::<Outcome>(), async move {
-                    sleep(5 * SHORT).await;
+                    sleep(50 * SHORT).await;
                     inside.note("cleaned up");
                 }));
                 until_task_waits(&child.task().unwrap()).await;
