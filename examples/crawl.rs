@@ -4,7 +4,7 @@
 //! that lead nowhere and a page that never answers. Ctrl-C ends it at once and tells what is known by
 //! then.
 //!
-//! What it shows: a [`group`] whose children are the pages, a limit on how many of them run at once,
+//! What it shows: a [`group()`] whose children are the pages, a limit on how many of them run at once,
 //! a [`timeout`] around each, a report in [`finally`] that is written however the crawl ends, and
 //! [`try_run`](weftline::runtime::Builder::try_run), which says that it was Ctrl-C.
 //!

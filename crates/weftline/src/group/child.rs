@@ -29,7 +29,7 @@ const REFUSED: &str = "its group takes no more children";
 /// ([`is_failed`](JoinError::is_failed)); it panicked.
 ///
 /// Code that is asked to end while it awaits a child passes that on, as with a
-/// [`JoinHandle`](crate::JoinHandle).
+/// [`JoinHandle`].
 ///
 /// # Cancel safety
 ///

@@ -320,7 +320,7 @@ gather_tuple!(A TA a, B TB b, C TC c, D TD d, F TF f, G TG g, H TH h);
 gather_tuple!(A TA a, B TB b, C TC c, D TD d, F TF f, G TG g, H TH h, I TI i);
 
 /// Runs up to eight futures of different types as tasks, and gives their values as a tuple. As
-/// [`gather`](crate::group::gather) otherwise.
+/// [`gather`](fn@crate::group::gather) otherwise.
 ///
 /// # Examples
 ///

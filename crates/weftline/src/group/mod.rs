@@ -3,10 +3,10 @@
 //! | what | ends when | on the first error |
 //! |---|---|---|
 //! | [`group`](group()) | body and all children have ended | cancels all, waits, gives all errors |
-//! | [`gather`], [`gather!`](crate::gather!) | all values are there | gives it at once; the others run on |
+//! | [`gather()`], [`gather!`](crate::gather!) | all values are there | gives it at once; the others run on |
 //! | [`gather_results`] | all have ended | goes on: it is in its slot |
-//! | [`TaskSet`], [`as_completed`] | you say so | hands it out like any output |
-//! | [`race`], [`staggered_race`] | one has a value | goes on, until all have failed |
+//! | [`TaskSet`], [`as_completed()`] | you say so | hands it out like any output |
+//! | [`race()`], [`staggered_race`] | one has a value | goes on, until all have failed |
 //!
 //! Prefer a group: nothing that it has begun outlives it. The children of all of these are tasks,
 //! which run in parallel, so their futures are `Send + 'static`. `docs/groups.md` tells how a group

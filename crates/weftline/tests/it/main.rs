@@ -23,6 +23,7 @@ mod hooks;
 mod idle;
 mod io;
 mod join;
+mod kept;
 mod limits;
 mod local;
 mod nested;
