@@ -19,6 +19,12 @@ pub(crate) unsafe fn borrowed(task: RawTask) -> BorrowedWaker {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
 }
 
+/// Whether a waker is one of `task`'s.
+#[inline]
+pub(crate) fn is_of(waker: &Waker, task: RawTask) -> bool {
+    waker.data() == task.into_data() && std::ptr::eq(waker.vtable(), &VTABLE)
+}
+
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: the data of this vtable's wakers came from `into_data`.
     let task = unsafe { RawTask::from_data(data) };
