@@ -222,7 +222,7 @@ impl Local {
 
     /// Whether the queue holds more than the job that this worker takes next. One from outside
     /// that goes before that one is announced by itself.
-    fn leaves_jobs_waiting(&self) -> bool {
+    pub(super) fn leaves_jobs_waiting(&self) -> bool {
         match self.queue.len() {
             0 => false,
             1 => !self.shared.remotes[self.index].slot.is_empty() || self.holds_pinned_jobs(),
