@@ -181,10 +181,7 @@ pub(crate) fn current_id() -> Option<Id> {
 /// poll began: all that waits with this waker is polled again soon, or was given up.
 #[inline]
 pub(crate) fn is_woken(waker: &Waker) -> bool {
-    let task = POLLING.with(|polling| polling.task.get());
-    let Some(task) = task.filter(|task| waker::is_of(waker, *task)) else { return false };
-    // SAFETY: a task that is being polled is alive.
-    unsafe { task.header() }.state.is_notified()
+    with_current(|header| waker::is_of(waker, header) && header.state.is_notified()) == Some(true)
 }
 
 /// The task that is running this code: a spawned one, the main future, a blocking job. `None`
