@@ -77,6 +77,31 @@ fn one_wake_recruits_the_next() {
 }
 
 #[test]
+fn nobody_is_called_for_the_one_job_that_its_worker_takes_next() {
+    model(|| {
+        let (roster, shared, mut workers) = scheduler(1);
+        let worker = workers.remove(0);
+        assert!(!worker.leaves_jobs_waiting());
+        let handles: Vec<_> = (0..3).map(|_| Builder::new().spawn_in(&roster, async {})).collect();
+        let next = || shared.injector.take(0, &worker.queue).expect("a job").job;
+        let (first, second) = (next(), worker.queue.pop());
+        let third = worker.queue.pop().unwrap_or_else(next);
+        worker.queue.push(first);
+        assert!(!worker.leaves_jobs_waiting());
+        // One in the slot goes first.
+        assert!(shared.remotes[0].slot.put(third).is_none());
+        assert!(worker.leaves_jobs_waiting());
+        let third = shared.remotes[0].slot.take().expect("it was just put in");
+        worker.queue.push(third);
+        assert!(worker.leaves_jobs_waiting());
+        worker.queue.pop().expect("two are there").run();
+        worker.queue.pop().expect("one is there").run();
+        second.unwrap_or_else(next).run();
+        assert!(handles.iter().all(|handle| handle.is_finished()));
+    });
+}
+
+#[test]
 fn of_two_that_sleep_one_has_the_driver() {
     model(|| {
         let token = Arc::new((DriverToken::new(), UnsafeCell::new(0)));

@@ -213,11 +213,21 @@ impl Local {
             self.look_at_driver(now_ns);
         }
         self.deliver(false);
-        if !self.queue.is_empty() {
+        if self.leaves_jobs_waiting() {
             // What a small harvest left, too: by now it is worth another worker.
             self.shared.work_posted();
         }
         self.take_injected()
+    }
+
+    /// Whether the queue holds more than the job that this worker takes next. One from outside
+    /// that goes before that one is announced by itself.
+    pub(super) fn leaves_jobs_waiting(&self) -> bool {
+        match self.queue.len() {
+            0 => false,
+            1 => !self.shared.remotes[self.index].slot.is_empty() || self.holds_pinned_jobs(),
+            _ => true,
+        }
     }
 
     /// Chooses after how many polls the next upkeep comes.

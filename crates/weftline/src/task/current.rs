@@ -3,9 +3,10 @@
 use super::raw::{Header, RawTask};
 use super::region::Frame;
 use super::state::Suspension;
-use super::{Id, Task, span};
+use super::{Id, Task, span, waker};
 use std::cell::Cell;
 use std::ptr::NonNull;
+use std::task::Waker;
 
 /// The poll that goes on on this thread, the innermost one.
 pub(super) struct Polling {
@@ -174,6 +175,13 @@ pub(super) fn with_current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
 #[inline]
 pub(crate) fn current_id() -> Option<Id> {
     with_current(|header| header.id)
+}
+
+/// Whether `waker` belongs to the task that is being polled here, and that task was woken since this
+/// poll began: all that waits with this waker is polled again soon, or was given up.
+#[inline]
+pub(crate) fn is_woken(waker: &Waker) -> bool {
+    with_current(|header| waker::is_of(waker, header) && header.state.is_notified()) == Some(true)
 }
 
 /// The task that is running this code: a spawned one, the main future, a blocking job. `None`

@@ -151,6 +151,14 @@ impl State {
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
+    /// Whether it was woken since its poll began, as the owner who polls it asks: another poll
+    /// follows then, if the task does not end with this one.
+    #[inline]
+    pub(crate) fn is_notified(&self) -> bool {
+        // Relaxed: the owner alone takes the bit back; nothing is read because of it.
+        self.0.load(Ordering::Relaxed) & NOTIFIED != 0
+    }
+
     /// A wake-up. True: the caller owns the task now and must queue it.
     #[inline]
     pub(crate) fn wake(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Models of the task protocol: each runs as a stress test, under loom and under Miri.
 
 use super::raw::Header;
-use super::{Admission, Builder, Home, Hooks, JoinHandle, Reason, Roster, Schedule};
+use super::{Admission, Builder, Home, Hooks, JoinHandle, Reason, Roster, Schedule, is_woken};
 use crate::job::Job;
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::platform::{Mutex, TIME_PASSES, model, thread};
@@ -79,6 +79,32 @@ pub(super) fn poll_once<T>(
 pub(super) fn assert_freed(roster: &Arc<Roster>) {
     assert_eq!(Arc::strong_count(roster), 1, "a task was leaked");
     assert_eq!(roster.len(), 0, "a task is listed for ever");
+}
+
+#[test]
+fn a_task_is_woken_from_its_wake_up_to_the_end_of_the_poll_and_only_by_its_own_waker() {
+    model(|| {
+        let (roster, queue) = roster();
+        let mut polls = 0;
+        let handle = Builder::new().spawn_in(
+            &roster,
+            poll_fn(move |cx| {
+                polls += 1;
+                assert!(!is_woken(cx.waker()));
+                assert!(!is_woken(Waker::noop()));
+                if polls == 3 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                assert!(is_woken(cx.waker()) && is_woken(&cx.waker().clone()));
+                assert!(!is_woken(Waker::noop()));
+                Poll::Pending
+            }),
+        );
+        queue.run_all();
+        assert!(handle.is_finished());
+        assert!(!is_woken(Waker::noop()));
+    });
 }
 
 #[test]

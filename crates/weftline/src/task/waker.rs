@@ -1,7 +1,7 @@
 //! From a task to a `Waker` and back. A waker holds one reference to its task.
 
 use super::harness;
-use super::raw::{BorrowedWaker, RawTask};
+use super::raw::{BorrowedWaker, Header, RawTask};
 use std::mem::ManuallyDrop;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -17,6 +17,13 @@ pub(crate) unsafe fn borrowed(task: RawTask) -> BorrowedWaker {
     // SAFETY: the vtable keeps `RawWaker`'s contract: `clone` adds a reference, `wake` and `drop`
     // use one up (the result is never dropped), everything is thread safe.
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
+}
+
+/// Whether a waker is one of the task that `header` begins.
+#[inline]
+pub(crate) fn is_of(waker: &Waker, header: &Header) -> bool {
+    let data = std::ptr::from_ref(header).cast();
+    std::ptr::eq(waker.data(), data) && std::ptr::eq(waker.vtable(), &VTABLE)
 }
 
 unsafe fn clone(data: *const ()) -> RawWaker {

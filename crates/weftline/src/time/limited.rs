@@ -1,8 +1,9 @@
 //! [`Limited`]: what [`Timeout`](super::Timeout) and [`Deadline`](super::Deadline) have in common.
 //!
 //! The inner future is polled first, always; the limit takes a place among the timers only once
-//! the inner future has turned out to be pending. When the limit is over, the region around the
-//! future is asked to end (`task::region`): regions inside have the first say. Next: `sleep`.
+//! the inner future has turned out to be pending and the task is not to be polled again anyway.
+//! When the limit is over, the region around the future is asked to end (`task::region`): regions
+//! inside have the first say. Next: `sleep`.
 
 use super::sleep::Sleep;
 use crate::task::region::{self, Inside, Region};
@@ -23,7 +24,7 @@ pin_project! {
         region: Region,
         // Over when the limit is.
         sleep: Sleep,
-        // The limit was not over when it was given: no need to look at once.
+        // The limit was just given, and not over: no need to look.
         ahead: bool,
     }
 }
@@ -84,7 +85,7 @@ impl<F: Future> Limited<F> {
         };
         // Not the task's time slice: a future that uses all of it each time must not hold off
         // its own limit.
-        ready!(this.sleep.poll_deadline(cx, *this.ahead));
+        ready!(this.sleep.poll_beside(cx, std::mem::take(this.ahead)));
         if this.sleep.deadline().is_some_and(region::ends_by) {
             // What is around this is over as well, and has the word.
             return Poll::Pending;

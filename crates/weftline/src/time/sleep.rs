@@ -7,11 +7,11 @@
 
 use crate::driver::timers::{TimerKey, Timers};
 use crate::runtime::context;
-use crate::task::budget;
+use crate::task::{budget, is_woken};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Waits until `duration` has passed.
@@ -203,27 +203,41 @@ impl Sleep {
         }
     }
 
-    /// Polls without asking for the task's time slice, and without reading the clock where
-    /// `ahead` says that the deadline lay ahead a moment ago: if it has come, the timers notice.
+    /// Polls for the sake of a future that is pending and will be polled before this each time.
+    ///
+    /// It does not ask for the task's time slice. It does not read the clock where `ahead` says that
+    /// the deadline lay ahead a moment ago: if it has come, the timers notice. And it takes no place
+    /// among the timers while the task is to be polled again anyway: then is time enough.
     #[inline]
-    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>, ahead: bool) -> Poll<()> {
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        let mut look = !ahead;
+    pub(super) fn poll_beside(&mut self, cx: &mut Context<'_>, ahead: bool) -> Poll<()> {
+        match self.is_over(cx, !ahead) {
+            Some(true) => return Poll::Ready(()),
+            Some(false) if !is_woken(cx.waker()) => self.register(cx),
+            Some(false) | None => {}
+        }
+        Poll::Pending
+    }
+
+    /// Whether the deadline has come, as far as the clock is asked: where `look` says so, and where
+    /// the timers have dropped the entry. `None`: it wakes the task, or never comes.
+    #[inline]
+    fn is_over(&mut self, cx: &mut Context<'_>, mut look: bool) -> Option<bool> {
+        let deadline = self.deadline?;
         if let Some(entry) = &self.entry {
             if entry.timers.update(entry.key, cx.waker()) {
-                return Poll::Pending;
+                return None;
             }
             self.entry = None;
             look = true;
         }
-        if look && context::now() >= deadline {
-            return Poll::Ready(());
-        }
-        match Entry::new(deadline, cx.waker().clone()) {
-            Ok(entry) => self.entry = Some(entry),
-            Err(_) => outside_of_a_runtime(),
-        }
-        Poll::Pending
+        Some(look && context::now() >= deadline)
+    }
+
+    /// Takes a place among the timers.
+    #[inline]
+    fn register(&mut self, cx: &mut Context<'_>) {
+        let entry = self.deadline.map(|deadline| Entry::new(deadline, cx.waker().clone()));
+        self.entry = entry.map(|entry| entry.unwrap_or_else(|_| outside_of_a_runtime()));
     }
 }
 
@@ -254,8 +268,12 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.poll_deadline(cx, false));
-        budget::poll_proceed(cx)
+        match self.is_over(cx, true) {
+            Some(true) => return budget::poll_proceed(cx),
+            Some(false) => self.register(cx),
+            None => {}
+        }
+        Poll::Pending
     }
 }
 

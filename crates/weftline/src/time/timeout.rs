@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 ///
 /// A future that is ready when the limit is over as well keeps its value: it is polled first each
 /// time. So a limit of zero asks the future once. A limit that reaches beyond what `Instant` can
-/// say (`Duration::MAX`) is none. A future that is ready at once costs no timer.
+/// say (`Duration::MAX`) is none. A future that is ready at once costs no timer, nor does
+/// one that is pending only because it lets others run.
 ///
 /// The limit can only be noticed when the future gives its thread back: a future that computes or
 /// blocks is not interrupted.

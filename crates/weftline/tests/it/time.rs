@@ -486,3 +486,110 @@ fn everything_of_time_is_send_sync_and_unpin() {
     check::<Elapsed>();
     assert!(size_of::<Sleep>() <= 40, "{}", size_of::<Sleep>());
 }
+
+/// Yields for ever.
+async fn yield_for_ever() {
+    loop {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn a_limit_is_over_in_time_though_its_future_wakes_itself_each_time() {
+    for workers in [1, 2] {
+        let began = Instant::now();
+        let result = runtime(workers).block_on(spawn_in_main(timeout(5 * MS, yield_for_ever())));
+        assert!(result.is_err());
+        assert!(began.elapsed() >= 5 * MS);
+    }
+}
+
+/// Awaits a future as a task of its own.
+async fn spawn_in_main<F: Future<Output: Send> + Send + 'static>(future: F) -> F::Output {
+    spawn(future).await.expect("the task ends")
+}
+
+#[test]
+fn a_limit_holds_for_a_future_that_wakes_itself_before_it_waits() {
+    run(async {
+        for yields in 0..4 {
+            let start = now();
+            let waits = async move {
+                for _ in 0..yields {
+                    yield_now().await;
+                }
+                pending::<()>().await;
+            };
+            assert!(spawn_in_main(timeout(HOUR, waits)).await.is_err());
+            assert_eq!(now() - start, HOUR);
+        }
+    });
+}
+
+#[test]
+fn a_past_deadline_is_over_at_the_first_poll_though_its_future_wakes_itself() {
+    run(async {
+        for limited in [timeout(Duration::ZERO, yield_now()), timeout_at(now(), yield_now())] {
+            assert!(poll_once(Box::pin(limited)).await.is_ready());
+        }
+    });
+}
+
+/// Polls its future with a waker of its own, and again only when that one was called.
+struct OnlyWhenWoken<F> {
+    future: Pin<Box<F>>,
+    woken: Arc<Relay>,
+}
+
+/// Passes a wake-up on, and notes it.
+struct Relay {
+    called: AtomicUsize,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.called.fetch_add(1, Ordering::SeqCst);
+        if let Some(task) = self.task.lock().unwrap().take() {
+            task.wake();
+        }
+    }
+}
+
+impl<F: Future> OnlyWhenWoken<F> {
+    fn new(future: F) -> Self {
+        let woken = Relay { called: AtomicUsize::new(1), task: Mutex::default() };
+        Self { future: Box::pin(future), woken: Arc::new(woken) }
+    }
+}
+
+impl<F: Future> Future for OnlyWhenWoken<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        *self.woken.task.lock().unwrap() = Some(cx.waker().clone());
+        if self.woken.called.swap(0, Ordering::SeqCst) == 0 {
+            return Poll::Pending;
+        }
+        let waker = self.woken.clone().into();
+        self.future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+}
+
+#[test]
+fn a_limit_that_is_polled_only_when_its_own_waker_was_called_is_over_in_time() {
+    run(async {
+        let start = now();
+        let mut limited = OnlyWhenWoken::new(timeout(HOUR, pending::<()>()));
+        let mut first = true;
+        let task = spawn(poll_fn(move |cx| {
+            // The task will be polled again, but that will not reach the limit.
+            if std::mem::take(&mut first) {
+                cx.waker().wake_by_ref();
+            }
+            Pin::new(&mut limited).poll(cx)
+        }));
+        assert!(task.await.unwrap().is_err());
+        assert_eq!(now() - start, HOUR);
+    });
+}
