@@ -123,3 +123,7 @@ pub use weftline_macros::test;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/asyncio.md")]
+struct ComingFromAsyncio;

@@ -3,7 +3,7 @@
 
 use crate::probe::Probe;
 use crate::rig::{
-    Diary, LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of,
+    Diary, LONG, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of, settle,
     until_waiting,
 };
 use std::future::{pending, poll_fn};
@@ -517,4 +517,50 @@ fn of_two_that_are_asked_at_once_the_awaiting_one_does_not_take_the_other_for_fa
         });
         assert!(diary.read().is_empty(), "{:?}", diary.read());
     }
+}
+
+// AT-SH-01
+#[test]
+fn a_shield_gives_what_the_task_gives() {
+    let (runtime, _reports) = reporting_runtime(2);
+    runtime.block_on(async {
+        assert_eq!(shield(spawn(async { 1 })).await.unwrap(), 1);
+        let panics = spawn(async { panic_on_purpose("inside of a shield") });
+        assert!(shield(panics).await.unwrap_err().is_panic());
+        let cancelled = spawn(pending::<()>());
+        cancelled.cancel();
+        assert!(shield(cancelled).await.unwrap_err().is_cancelled());
+        let done = spawn(async { 2 });
+        while !done.is_finished() {
+            yield_now().await;
+        }
+        let mut shielded = pin!(shield(done));
+        let at_once = poll_fn(|cx| Poll::Ready(shielded.as_mut().poll(cx).is_ready()));
+        assert!(at_once.await, "what is done is given directly");
+    });
+}
+
+// AT-SH-03
+#[test]
+fn a_shielded_task_that_fails_after_its_awaiter_was_cancelled_is_reported_once() {
+    let (runtime, reports) = reporting_runtime(2);
+    runtime.block_on(async {
+        let (sender, receiver) = weftline::sync::oneshot::channel::<()>();
+        let inner = spawn(async move {
+            receiver.await.unwrap();
+            panic_on_purpose("when nobody waits any more");
+        });
+        let task = inner.task();
+        let outer = spawn(async move { shield(inner).await.unwrap() });
+        until_waiting(&outer).await;
+        outer.cancel();
+        assert!(outer.await.unwrap_err().is_cancelled());
+        sender.send(()).unwrap();
+        while !task.is_finished() {
+            yield_now().await;
+        }
+    });
+    eventually("it is reported", || !reports.all().is_empty());
+    settle(&runtime);
+    assert_eq!(reports.all().len(), 1);
 }
