@@ -131,11 +131,13 @@ impl<E> BodySide<E> {
             Ok(Caught::Ready(Some(Err(error)))) => {
                 self.shared.body_failed(End::Failed(Failure::Error(error)));
             }
-            Ok(Caught::Ready(None)) if self.region.took_request() && region::requests() > 0 => {
-                // Code that was about to answer a request to the task is dropped with the body.
-                self.caught.keep_tasks_own();
+            // Code that was about to answer a request from outside is dropped with the body.
+            Ok(Caught::Ready(None)) => {
+                self.region
+                    .unanswered()
+                    .into_iter()
+                    .for_each(|delivery| self.caught.keep(delivery));
             }
-            Ok(Caught::Ready(None)) => {}
             Ok(Caught::Delivered(delivery)) => {
                 self.caught.keep(delivery);
                 self.shared.abort();

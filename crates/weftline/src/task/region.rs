@@ -12,8 +12,7 @@
 
 use super::Id;
 use super::current::{Marks, Polling, with_current};
-use super::extra::{CancelReason, Extra};
-use super::raw::Header;
+use super::extra::CancelReason;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -34,8 +33,9 @@ pub(super) struct Frame {
     shields: bool,
     /// It was asked to end, and nobody has taken the delivery.
     asked: Cell<bool>,
-    /// A request of the task was delivered inside, and was not handed on.
-    took: Cell<bool>,
+    /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
+    /// the name of a region around this one.
+    took: Cell<u64>,
 }
 
 /// A region that can be asked to end: the body of a timeout, of a group.
@@ -47,9 +47,14 @@ pub(crate) struct Region {
     deadline: Option<Instant>,
     /// It was asked to end, and nobody has taken the delivery.
     asked: bool,
-    /// A request of the task was delivered inside, and was not handed on.
-    took: bool,
+    /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
+    took: u64,
 }
+
+/// No region is called so.
+const NOBODY: u64 = 0;
+/// Nor so.
+const TASK: u64 = u64::MAX;
 
 /// What a poll of a region's inside came to.
 pub(crate) enum Inside<T> {
@@ -89,9 +94,22 @@ impl Region {
         self.name != 0
     }
 
-    /// Whether code inside was given a request of the task, and has not handed it on.
-    pub(crate) fn took_request(&self) -> bool {
-        self.took
+    /// For a region that has ended: the request from outside that code inside was about to answer
+    /// when it was dropped, if there is one. Taking the task's requests back is an answer.
+    pub(crate) fn unanswered(&self) -> Option<Delivery> {
+        match self.took {
+            NOBODY => None,
+            TASK => with_current(|header| {
+                let open = header.extra.get().is_some_and(|extra| extra.cancelling() > 0);
+                let target = Target::Task(header.id);
+                open.then(|| Delivery { target, reason: header.cancel_reason() })
+            })
+            .flatten(),
+            name => {
+                let delivery = Delivery { target: Target::Region(name), reason: None };
+                find_around(|frame| (frame.name == name).then_some(delivery.clone()))
+            }
+        }
     }
 
     /// Polls what is inside.
@@ -193,6 +211,16 @@ enum Target {
     Region(u64),
 }
 
+impl Target {
+    /// As it is noted in regions.
+    fn whose(self) -> u64 {
+        match self {
+            Target::Task(_) => TASK,
+            Target::Region(name) => name,
+        }
+    }
+}
+
 /// Polls what is inside of a region that catches.
 pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
     let apart = Apart::begin(innermost());
@@ -216,7 +244,7 @@ pub(crate) fn deliver_here() -> Option<Delivery> {
 
 /// Polls what must not be interrupted: requests from outside are not seen inside, and wait.
 pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let (asked, took) = (Cell::new(false), Cell::new(false));
+    let (asked, took) = (Cell::new(false), Cell::new(NOBODY));
     let frame = Frame { outer: innermost(), name: 0, deadline: None, shields: true, asked, took };
     // What was handed on elsewhere in this poll says nothing of the inside.
     let elsewhere = Polling::with(|polling| polling.unmark(Marks::RESUMED));
@@ -265,8 +293,9 @@ fn take_asked() -> Option<Delivery> {
     let of_task = if shield.is_none() { take_from_task() } else { None };
     let of_region = |name| Delivery { target: Target::Region(name), reason: None };
     let taken = of_task.or_else(|| outermost.map(of_region));
-    if taken.is_some() {
+    if let Some(delivery) = &taken {
         arrived();
+        note_taken(delivery.target);
     }
     taken
 }
@@ -281,22 +310,35 @@ fn take_from_task() -> Option<Delivery> {
     if !Polling::with(|polling| polling.unmark(Marks::DELIVERS)) {
         return None;
     }
-    let taken = with_current(|header| {
+    with_current(|header| {
         let target = Target::Task(header.id);
         header.state.take_cancel().then(|| Delivery { target, reason: header.cancel_reason() })
     })
-    .flatten();
-    if taken.is_some() {
-        note_taken(true);
-    }
-    taken
+    .flatten()
 }
 
-/// Notes in the regions around this place that code inside has a request of the task, or has given
-/// it back.
-fn note_taken(took: bool) {
+/// Notes in the regions around this place, up to the one that a request was made of, that code
+/// inside has it.
+fn note_taken(target: Target) {
+    let whose = target.whose();
     find_around(|frame| {
-        frame.took.set(took);
+        if frame.name == whose {
+            return Some(());
+        }
+        if frame.took.get() != TASK {
+            frame.took.set(whose);
+        }
+        None
+    });
+}
+
+/// Notes in the same regions that code inside has given it back.
+fn note_given_back(target: Target) {
+    let whose = target.whose();
+    find_around(|frame| {
+        if frame.took.get() == whose {
+            frame.took.set(NOBODY);
+        }
         None::<()>
     });
 }
@@ -321,6 +363,7 @@ pub(crate) fn renew(delivery: &Delivery) {
 /// Makes a delivery wait again, where the code goes on with a value: it comes at the next
 /// suspension.
 pub(crate) fn put_back(delivery: &Delivery) {
+    note_given_back(delivery.target);
     if let Target::Region(name) = delivery.target {
         let found = find_around(|frame| (frame.name == name).then(|| frame.asked.set(true)));
         if found.is_some() {
@@ -328,14 +371,8 @@ pub(crate) fn put_back(delivery: &Delivery) {
         }
     }
     // A region that is not around this code any more cannot end: the task does.
-    note_taken(false);
     with_current(|header| header.state.renew_cancel());
     Polling::with(|polling| polling.mark(Marks::DELIVERS));
-}
-
-/// How many requests to end were made of the task that is polled here and not taken back.
-pub(crate) fn requests() -> u32 {
-    with_current(|header| header.extra.get().map_or(0, Extra::cancelling)).unwrap_or(0)
 }
 
 /// What was delivered to one place, until that hands it on: once for each thing that was asked to
@@ -348,17 +385,6 @@ impl Deliveries {
     pub(crate) fn keep(&mut self, delivery: Delivery) {
         if !self.0.iter().any(|kept| kept.target == delivery.target) {
             self.0.push(delivery);
-        }
-    }
-
-    /// Keeps the task's latest request, which was delivered to code that is gone.
-    pub(crate) fn keep_tasks_own(&mut self) {
-        let own = |header: &Header| Delivery {
-            target: Target::Task(header.id),
-            reason: header.cancel_reason(),
-        };
-        if let Some(delivery) = with_current(own) {
-            self.keep(delivery);
         }
     }
 

@@ -26,6 +26,8 @@ pin_project! {
         sleep: Sleep,
         // The limit was just given, and not over: no need to look.
         ahead: bool,
+        // It has ended, and was waiting for a request from outside to be delivered first.
+        ended: bool,
     }
 }
 
@@ -35,7 +37,8 @@ pub(super) struct Expired;
 impl<F> Limited<F> {
     /// `ahead`: the deadline is known to lie ahead.
     pub(super) fn new(future: F, deadline: Option<Instant>, ahead: bool) -> Self {
-        Self { future, region: Region::ending_at(deadline), sleep: Sleep::new(deadline), ahead }
+        let (region, sleep) = (Region::ending_at(deadline), Sleep::new(deadline));
+        Self { future, region, sleep, ahead, ended: false }
     }
 
     pub(super) fn get_ref(&self) -> &F {
@@ -74,12 +77,15 @@ impl<F: Future> Limited<F> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<F::Output, Expired>> {
         let mut this = self.project();
+        if *this.ended {
+            return Poll::Ready(Err(Expired));
+        }
         let alone = match this.region.poll(|| this.future.as_mut().poll(cx)) {
             Inside::Ready(value) => {
                 this.sleep.disarm();
                 return Poll::Ready(Ok(value));
             }
-            Inside::Ended => return Poll::Ready(Err(Expired)),
+            Inside::Ended => return expire(this.region, this.ended, cx),
             Inside::Pending { .. } if this.region.was_asked() => return Poll::Pending,
             Inside::Pending { alone } => alone,
         };
@@ -92,11 +98,22 @@ impl<F: Future> Limited<F> {
         }
         this.region.ask();
         if alone {
-            return Poll::Ready(Err(Expired));
+            return expire(this.region, this.ended, cx);
         }
         // What is inside hears of it in a poll of its own: what this one has said of shields inside
         // must not be mixed with what the next one says.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// The limit has ended what is inside. Where that was about to answer a request from outside, the
+/// request goes on from here: the limit does not swallow it.
+fn expire<T>(region: &Region, ended: &mut bool, cx: &mut Context<'_>) -> Poll<Result<T, Expired>> {
+    let Some(delivery) = region.unanswered() else { return Poll::Ready(Err(Expired)) };
+    // Where it is taken back before it is delivered, the next poll reports.
+    *ended = true;
+    region::renew(&delivery);
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }

@@ -434,3 +434,60 @@ fn limits_around_each_other_end_from_the_inside_out_or_from_the_outside_in() {
         assert_eq!(timeout(LONG, timeout(MS, ready(1))).await, Ok(Ok(1)));
     });
 }
+
+#[test]
+fn a_limit_that_ends_a_clean_up_does_not_swallow_the_request_that_it_answers() {
+    /// Both ways to clean up, for longer than any limit.
+    async fn cleans(by_hand: bool) {
+        if by_hand {
+            let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+            sleep(LONG).await;
+            cancelled.resume::<()>().await;
+        } else {
+            finally(pending::<()>(), sleep(LONG)).await;
+        }
+    }
+    alone(async {
+        for by_hand in [false, true] {
+            let limited = spawn(async move {
+                let over = timeout(20 * MS, cleans(by_hand)).await;
+                panic_on_purpose(&format!("it went on: {over:?}"))
+            });
+            until_waiting(&limited).await;
+            limited.cancel_with("the task's own");
+            let error = limited.await.map(|(): ()| ()).unwrap_err();
+            assert_eq!(error.cancel_reason(), Some("the task's own"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_limit_that_ends_the_clean_up_of_an_outer_one_does_not_swallow_that() {
+    many_times(|| async {
+        let outer = timeout(MS, async {
+            let inner = timeout(5 * MS, finally(pending::<()>(), sleep(LONG)));
+            let _ = inner.await;
+            pending::<()>().await;
+        });
+        assert!(timeout(Duration::from_secs(5), outer).await.unwrap().is_err());
+    });
+}
+
+#[test]
+fn a_request_that_was_answered_before_is_not_given_again_by_a_limit() {
+    alone(async {
+        let answers = spawn(async {
+            let limited = timeout(20 * MS, async {
+                drop(catch_cancel(pending::<()>()).await);
+                assert_eq!(task::current().unwrap().uncancel(), 0);
+                sleep(LONG).await;
+            });
+            assert!(limited.await.is_err());
+            sleep(MS).await;
+            7
+        });
+        until_waiting(&answers).await;
+        answers.cancel();
+        assert!(answers.await.is_ok_and(|value| value == 7));
+    });
+}
