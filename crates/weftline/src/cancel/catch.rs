@@ -158,8 +158,8 @@ pub struct Resume<T> {
 impl<T> Future for Resume<T> {
     type Output = T;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        region::renew(&self.cancelled.0);
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        region::renew(&mut self.cancelled.0);
         Poll::Pending
     }
 }

@@ -87,8 +87,13 @@ impl ExitStack {
             let mut cleanup = pin!(Some(cleanup));
             match poll_fn(|cx| Outcome::poll_end(cleanup.as_mut(), cx)).await {
                 Outcome::Value(()) => {}
-                Outcome::Cancelled(delivery) => outcome = Outcome::Cancelled(delivery),
                 Outcome::Panicked(payload) => outcome = Outcome::Panicked(payload),
+                Outcome::Cancelled(more) => match &mut outcome {
+                    Outcome::Value(_) => outcome = Outcome::Cancelled(more),
+                    Outcome::Cancelled(kept) => kept.keep_all(more),
+                    // A panic goes before a request.
+                    Outcome::Panicked(_) => {}
+                },
             }
         }
         let mut outcome = Some(outcome);

@@ -1,6 +1,6 @@
 //! A clean-up that runs however a future ends.
 
-use crate::task::region::{self, Caught, Delivery};
+use crate::task::region::{self, Caught, Deliveries};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::fmt;
@@ -63,8 +63,8 @@ where
 pub(super) enum Outcome<T> {
     /// By a value.
     Value(T),
-    /// By a request.
-    Cancelled(Delivery),
+    /// By requests: one, unless a clean-up was asked to end as well.
+    Cancelled(Deliveries),
     /// By a panic.
     Panicked(Box<dyn Any + Send>),
 }
@@ -80,7 +80,7 @@ impl<T> Outcome<T> {
         let outcome = match polled {
             Ok(Caught::Pending) => return Poll::Pending,
             Ok(Caught::Ready(value)) => Outcome::Value(value),
-            Ok(Caught::Delivered(delivery)) => Outcome::Cancelled(delivery),
+            Ok(Caught::Delivered(delivery)) => Outcome::Cancelled(delivery.into()),
             Err(payload) => Outcome::Panicked(payload),
         };
         match catch_unwind(AssertUnwindSafe(|| place.set(None))) {
@@ -93,9 +93,9 @@ impl<T> Outcome<T> {
     pub(super) fn resume(place: &mut Option<Self>) -> Poll<T> {
         match place.take().expect("it has ended, and is polled until it is ready") {
             Outcome::Value(value) => Poll::Ready(value),
-            Outcome::Cancelled(delivery) => {
-                region::renew(&delivery);
-                *place = Some(Outcome::Cancelled(delivery));
+            Outcome::Cancelled(mut deliveries) => {
+                deliveries.renew();
+                *place = Some(Outcome::Cancelled(deliveries));
                 Poll::Pending
             }
             Outcome::Panicked(payload) => resume_unwind(payload),

@@ -133,7 +133,15 @@ impl<U> Future for Child<U> {
             polled = match &this.watch {
                 None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
                 Some(watch) => match watch.poll_value(cx) {
-                    Poll::Ready(value) => this.passing.give(value, cx),
+                    Poll::Ready(value) => {
+                        if value.as_ref().is_err_and(JoinError::is_cancelled) {
+                            // Asked to end together with whoever awaits: no failure of the child.
+                            if let Some(delivery) = region::deliver_here() {
+                                this.passing.hold(delivery);
+                            }
+                        }
+                        this.passing.give(value, cx)
+                    }
                     Poll::Pending => Poll::Pending,
                 },
             };
@@ -151,11 +159,11 @@ impl<U> Child<U> {
     /// end already is not asked again: it may be cleaning up.
     fn pass_on(&mut self) {
         let Some(watch) = &self.watch else { return };
-        let Some(delivery) = region::deliver_here() else { return };
+        let Some(mut delivery) = region::deliver_here() else { return };
         if watch.pass_on(delivery.reason.clone()) {
             self.passing.hold(delivery);
         } else {
-            region::renew(&delivery);
+            region::renew(&mut delivery);
         }
     }
 }

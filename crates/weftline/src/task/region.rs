@@ -102,11 +102,12 @@ impl Region {
             TASK => with_current(|header| {
                 let open = header.extra.get().is_some_and(|extra| extra.cancelling() > 0);
                 let target = Target::Task(header.id);
-                open.then(|| Delivery { target, reason: header.cancel_reason() })
+                open.then(|| Delivery { target, reason: header.cancel_reason(), handed_on: false })
             })
             .flatten(),
             name => {
-                let delivery = Delivery { target: Target::Region(name), reason: None };
+                let delivery =
+                    Delivery { target: Target::Region(name), reason: None, handed_on: false };
                 find_around(|frame| (frame.name == name).then_some(delivery.clone()))
             }
         }
@@ -200,6 +201,8 @@ pub(crate) struct Delivery {
     target: Target,
     /// What was said by whoever made it.
     pub(crate) reason: Option<CancelReason>,
+    /// It was handed on: it waits elsewhere, or somebody else has it.
+    handed_on: bool,
 }
 
 /// What a request was made of.
@@ -291,7 +294,8 @@ fn take_asked() -> Option<Delivery> {
         frame.shields.then_some(())
     });
     let of_task = if shield.is_none() { take_from_task() } else { None };
-    let of_region = |name| Delivery { target: Target::Region(name), reason: None };
+    let of_region =
+        |name| Delivery { target: Target::Region(name), reason: None, handed_on: false };
     let taken = of_task.or_else(|| outermost.map(of_region));
     if let Some(delivery) = &taken {
         arrived();
@@ -312,7 +316,11 @@ fn take_from_task() -> Option<Delivery> {
     }
     with_current(|header| {
         let target = Target::Task(header.id);
-        header.state.take_cancel().then(|| Delivery { target, reason: header.cancel_reason() })
+        header.state.take_cancel().then(|| Delivery {
+            target,
+            reason: header.cancel_reason(),
+            handed_on: false,
+        })
     })
     .flatten()
 }
@@ -354,10 +362,13 @@ pub(crate) fn take_undelivered() -> Option<Delivery> {
     taken
 }
 
-/// Hands a delivery on to the next region, as part of a poll that is pending then.
-pub(crate) fn renew(delivery: &Delivery) {
+/// Hands a delivery on to the next region, as part of a poll that is pending then. Once: later
+/// polls, while what it was handed to is busy with it, change nothing.
+pub(crate) fn renew(delivery: &mut Delivery) {
     Polling::with(|polling| polling.mark(Marks::RESUMED));
-    put_back(delivery);
+    if !std::mem::replace(&mut delivery.handed_on, true) {
+        put_back(delivery);
+    }
 }
 
 /// Makes a delivery wait again, where the code goes on with a value: it comes at the next
@@ -380,7 +391,18 @@ pub(crate) fn put_back(delivery: &Delivery) {
 #[derive(Debug, Default)]
 pub(crate) struct Deliveries(Vec<Delivery>);
 
+impl From<Delivery> for Deliveries {
+    fn from(delivery: Delivery) -> Self {
+        Self(vec![delivery])
+    }
+}
+
 impl Deliveries {
+    /// Keeps all of `more`.
+    pub(crate) fn keep_all(&mut self, more: Deliveries) {
+        more.0.into_iter().for_each(|delivery| self.keep(delivery));
+    }
+
     /// Keeps a delivery, unless one like it is here.
     pub(crate) fn keep(&mut self, delivery: Delivery) {
         if !self.0.iter().any(|kept| kept.target == delivery.target) {
@@ -393,13 +415,13 @@ impl Deliveries {
     }
 
     /// As [`renew`].
-    pub(crate) fn renew(&self) {
-        self.0.iter().for_each(renew);
+    pub(crate) fn renew(&mut self) {
+        self.0.iter_mut().for_each(renew);
     }
 
     /// As [`put_back`].
     pub(crate) fn put_back(&self) {
-        self.0.iter().for_each(put_back);
+        self.0.iter().filter(|delivery| !delivery.handed_on).for_each(put_back);
     }
 }
 

@@ -111,13 +111,13 @@ impl<T> SharedHandle<T> {
 
     /// Passes a request on to the task; see [`JoinHandle`].
     #[cold]
-    fn pass_on(&mut self, delivery: Delivery) {
+    fn pass_on(&mut self, mut delivery: Delivery) {
         match delivery.reason.clone() {
             Some(reason) => self.task.cancel_with(reason),
             None => self.task.cancel(),
         };
         if self.task.header().home == Home::BLOCKING {
-            region::renew(&delivery);
+            region::renew(&mut delivery);
         } else {
             self.passed_on = Some(delivery);
         }
@@ -154,9 +154,9 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
             return Poll::Pending;
         };
         match self.passed_on.take() {
-            Some(delivery) if (*output).as_ref().is_err_and(|error| error.is_cancelled()) => {
+            Some(mut delivery) if (*output).as_ref().is_err_and(|error| error.is_cancelled()) => {
                 // Where the request is taken back meanwhile, the next poll gives the output.
-                region::renew(&delivery);
+                region::renew(&mut delivery);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -176,12 +176,13 @@ impl Deadline {
         &self,
         future: F,
     ) -> Result<WithDeadline<F::IntoFuture>, DeadlineError> {
+        let future = future.into_future(); // foreign code: not under the lock
         let mut shared = self.shared.lock();
         if shared.stage != Stage::Waiting {
             return Err(DeadlineError { refused: "given a future", stage: shared.stage });
         }
         shared.stage = Stage::Running;
-        let limited = Limited::new(future.into_future(), shared.when, false);
+        let limited = Limited::new(future, shared.when, false);
         let running = Running { shared: self.shared.clone(), when: shared.when };
         Ok(WithDeadline { limited, running })
     }

@@ -110,10 +110,10 @@ impl<F: Future> Limited<F> {
 /// The limit has ended what is inside. Where that was about to answer a request from outside, the
 /// request goes on from here: the limit does not swallow it.
 fn expire<T>(region: &Region, ended: &mut bool, cx: &mut Context<'_>) -> Poll<Result<T, Expired>> {
-    let Some(delivery) = region.unanswered() else { return Poll::Ready(Err(Expired)) };
+    let Some(mut delivery) = region.unanswered() else { return Poll::Ready(Err(Expired)) };
     // Where it is taken back before it is delivered, the next poll reports.
     *ended = true;
-    region::renew(&delivery);
+    region::renew(&mut delivery);
     cx.waker().wake_by_ref();
     Poll::Pending
 }

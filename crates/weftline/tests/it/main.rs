@@ -33,6 +33,7 @@ mod order;
 mod panics;
 mod probe;
 mod race;
+mod regions;
 mod requests;
 mod rig;
 mod shutdown;

@@ -1,0 +1,326 @@
+//! Regions side by side, one in another, and in the way of each other: none takes what is another's.
+
+use crate::rig::{LONG, runtime_of, until_waiting};
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::task::Poll;
+use std::time::Duration;
+use weftline::time::{sleep, timeout};
+use weftline::{
+    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, yield_now,
+};
+
+const MS: Duration = Duration::from_millis(1);
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Polls all in each poll, as the joining macros of the ecosystem do.
+async fn join(mut futures: Vec<Boxed>) {
+    poll_fn(move |cx| {
+        futures.retain_mut(|future| future.as_mut().poll(cx).is_pending());
+        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+    let flag = Arc::new(AtomicBool::new(false));
+    (flag.clone(), flag)
+}
+
+async fn bounded<T>(handle: &mut JoinHandle<T>) -> Option<Result<T, JoinError>> {
+    timeout(Duration::from_secs(3), weftline::shield(handle)).await.ok()
+}
+
+#[test]
+fn two_clean_ups_of_one_task_both_run_to_their_end() {
+    runtime_of(1).block_on(async {
+        let (quick, quick_ran) = flag();
+        let (slow, slow_ran) = flag();
+        let mut handle = spawn(join(vec![
+            Box::pin(finally(pending::<()>(), async move { quick.store(true, SeqCst) })),
+            Box::pin(finally(pending::<()>(), async move {
+                sleep(5 * MS).await;
+                sleep(5 * MS).await;
+                slow.store(true, SeqCst);
+            })),
+        ]));
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(ended.unwrap_err().is_cancelled());
+        assert!(quick_ran.load(SeqCst), "quick");
+        assert!(slow_ran.load(SeqCst), "slow was cut in half by a request handed on twice");
+    });
+}
+
+#[test]
+fn an_awaited_task_is_asked_once_for_one_request() {
+    runtime_of(1).block_on(async {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = asked.clone();
+        let child = spawn(async move {
+            let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+            sleep(50 * MS).await;
+            count.store(task::current().unwrap().cancelling(), SeqCst);
+            cancelled.resume::<()>().await;
+        });
+        until_waiting(&child).await;
+        let seen = child.task();
+        let mut handle = spawn(join(vec![
+            Box::pin(finally(pending::<()>(), async {})),
+            Box::pin(async move { drop(child.await) }),
+            Box::pin(async {
+                loop {
+                    sleep(MS).await;
+                }
+            }),
+        ]));
+        until_waiting(&handle).await;
+        handle.cancel();
+        bounded(&mut handle).await.expect("it ends").unwrap_err();
+        assert_eq!(seen.cancelling(), 1, "requests made of the child for one of its parent");
+        assert_eq!(asked.load(SeqCst), 1, "the child's clean-up was let finish");
+    });
+}
+
+#[test]
+fn a_request_survives_a_limit_that_ends_its_clean_up() {
+    runtime_of(1).block_on(async {
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            let limited = timeout(20 * MS, finally(pending::<()>(), sleep(LONG))).await;
+            assert!(limited.is_err());
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "the request was lost with the clean-up: {ended:?}");
+    });
+}
+
+// An exit stack keeps only the latest.
+#[test]
+fn an_exit_stack_hands_on_all_it_caught() {
+    runtime_of(1).block_on(async {
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            let limited = timeout(
+                20 * MS,
+                weftline::exit_stack(|stack| async move {
+                    stack.push(sleep(LONG));
+                    pending::<()>().await;
+                }),
+            )
+            .await;
+            assert!(limited.is_err());
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "the task's request was replaced by the limit's: {ended:?}");
+    });
+}
+
+#[test]
+fn a_child_asked_to_end_with_the_body_is_no_failure_of_the_body() {
+    runtime_of(1).block_on(async {
+        for _ in 0..50 {
+            let error: GroupError<String> = spawn(group(|g| async move {
+                let waits = g.spawn(pending::<Result<(), String>>());
+                g.spawn(async { Err::<(), _>("boom".to_owned()) });
+                waits.await.map_err(|error| format!("joined: {error}"))?;
+                Ok(())
+            }))
+            .await
+            .unwrap()
+            .unwrap_err();
+            assert_eq!(error.to_string(), "1 error in a group: boom");
+        }
+    });
+}
+
+#[test]
+fn a_child_asked_to_end_with_the_body_is_no_failure_of_the_body_on_many_workers() {
+    runtime_of(4).block_on(async {
+        for round in 0..5000 {
+            let error: GroupError<String> = spawn(group(|g| async move {
+                let waits = g.spawn(pending::<Result<(), String>>());
+                g.spawn(async { Err::<(), _>("boom".to_owned()) });
+                waits.await.map_err(|error| format!("joined: {error}"))?;
+                Ok(())
+            }))
+            .await
+            .unwrap()
+            .unwrap_err();
+            assert_eq!(error.to_string(), "1 error in a group: boom", "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_child_asked_to_end_with_the_body_is_no_failure_deterministic() {
+    for seed in 0..64 {
+        let runtime = weftline::Runtime::builder().deterministic(seed).build().unwrap();
+        let error: GroupError<String> = runtime.block_on(async {
+            spawn(group(|g| async move {
+                let waits = g.spawn(pending::<Result<(), String>>());
+                g.spawn(async { Err::<(), _>("boom".to_owned()) });
+                waits.await.map_err(|error| format!("joined: {error}"))?;
+                Ok(())
+            }))
+            .await
+            .unwrap()
+            .unwrap_err()
+        });
+        assert_eq!(error.to_string(), "1 error in a group: boom", "seed {seed}");
+    }
+}
+
+#[test]
+fn a_shared_handle_keeps_the_tasks_request_when_a_limit_is_over_too() {
+    runtime_of(1).block_on(async {
+        let shared = spawn(async {
+            let first = catch_cancel(pending::<()>()).await.unwrap_err();
+            let second = catch_cancel(sleep(LONG)).await.unwrap_err();
+            drop(first);
+            second.resume::<()>().await;
+        })
+        .shared();
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            let limited = timeout(30 * MS, shared).await;
+            assert!(limited.is_err());
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "the request was replaced by the limit's: {ended:?}");
+    });
+}
+
+// The same with a plain handle, which keeps all: a control.
+#[test]
+fn control_a_handle_keeps_the_tasks_request_when_a_limit_is_over_too() {
+    runtime_of(1).block_on(async {
+        let child = spawn(async {
+            let first = catch_cancel(pending::<()>()).await.unwrap_err();
+            let second = catch_cancel(sleep(LONG)).await.unwrap_err();
+            drop(first);
+            second.resume::<()>().await;
+        });
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            drop(timeout(30 * MS, child).await);
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "{ended:?}");
+    });
+}
+
+#[test]
+fn a_panic_is_not_lost_where_the_clean_up_is_asked_to_end() {
+    use crate::rig::{panic_on_purpose, reporting_runtime};
+    let (runtime, reports) = reporting_runtime(1);
+    let ended = runtime.block_on(async {
+        let mut handle = spawn(weftline::exit_stack(|stack| async move {
+            stack.push(sleep(LONG));
+            panic_on_purpose("in the body");
+        }));
+        until_waiting(&handle).await;
+        handle.cancel();
+        bounded(&mut handle).await.expect("it ends")
+    });
+    let is_panic = ended.as_ref().is_err_and(JoinError::is_panic);
+    assert!(is_panic || !reports.all().is_empty(), "nobody hears of the panic: {ended:?}");
+}
+
+struct Asks(weftline::time::Deadline);
+impl std::future::IntoFuture for Asks {
+    type Output = ();
+    type IntoFuture = std::future::Ready<()>;
+    fn into_future(self) -> Self::IntoFuture {
+        // Takes the lock, if only for a moment.
+        let _when = self.0.when();
+        std::future::ready(())
+    }
+}
+#[test]
+fn no_foreign_code_runs_under_the_lock_of_a_deadline() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let deadline = weftline::time::Deadline::never();
+        drop(deadline.limit(Asks(deadline.clone())));
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(3)).expect("a deadlock");
+}
+
+#[test]
+fn callbacks_take_the_same_course_in_a_deterministic_runtime() {
+    let course = |spin: Duration| {
+        let runtime = weftline::Runtime::builder().deterministic(7).build().unwrap();
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        runtime.block_on(async {
+            for number in 0..20 {
+                let order = order.clone();
+                weftline::Handle::current().call_soon(move || {
+                    let began = std::time::Instant::now();
+                    while began.elapsed() < spin {}
+                    order.lock().unwrap().push(number);
+                });
+            }
+            let noted = order.clone();
+            let others = spawn(async move {
+                for number in 100..120 {
+                    noted.lock().unwrap().push(number);
+                    yield_now().await;
+                }
+            });
+            others.await.unwrap();
+            sleep(MS).await;
+        });
+        order.lock().unwrap().clone()
+    };
+    assert_eq!(course(Duration::ZERO), course(3 * MS));
+}
+
+// A request handed on by a group comes back each poll: `join!` of a group and a clean-up.
+#[test]
+fn a_handed_on_request_of_a_group_does_not_cut_a_clean_up_beside_it() {
+    runtime_of(1).block_on(async {
+        let (slow, slow_ran) = flag();
+        let mut handle = spawn(join(vec![
+            Box::pin(async {
+                drop(
+                    group(|g| async move {
+                        g.spawn(pending::<Result<(), ()>>());
+                        Ok::<_, ()>(())
+                    })
+                    .await,
+                );
+            }),
+            Box::pin(finally(pending::<()>(), async move {
+                for _ in 0..20 {
+                    sleep(2 * MS).await;
+                }
+                slow.store(true, SeqCst);
+            })),
+        ]));
+        until_waiting(&handle).await;
+        handle.cancel();
+        bounded(&mut handle).await.expect("it ends").unwrap_err();
+        assert!(slow_ran.load(SeqCst), "the clean-up was cut");
+    });
+}
