@@ -9,6 +9,13 @@ use weftline::runtime::{Builder, RunError};
 use weftline::{Runtime, finally, spawn, task, uncancellable, yield_now};
 
 fn builder() -> Builder {
+    // Whatever runs the tests may ignore Ctrl-C, and then this process does, too. Once: a test that
+    // has its own way with the signal comes after.
+    static DEFAULT: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the default action installs no code.
+    DEFAULT.call_once(|| unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+    });
     Runtime::builder().workers(2).cancel_on_ctrl_c(true)
 }
 
@@ -149,9 +156,10 @@ fn a_signal_that_somebody_else_handles_is_left_to_them() {
     if !in_child("signals::a_signal_that_somebody_else_handles_is_left_to_them") {
         return;
     }
+    let builder = builder();
     // SAFETY: ignoring a signal installs no code.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
-    let value = builder().try_run(async {
+    let value = builder.try_run(async {
         signal(libc::SIGINT);
         yield_now().await;
         5
@@ -164,6 +172,7 @@ fn threads_other_than_the_main_one_catch_nothing_by_themselves() {
     if !in_child("signals::threads_other_than_the_main_one_catch_nothing_by_themselves") {
         return;
     }
+    drop(builder());
     // A test does not run on the main thread.
     weftline::run(async { assert!(is_default(libc::SIGINT)) });
 }
