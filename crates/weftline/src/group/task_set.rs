@@ -161,12 +161,15 @@ impl<T> TaskSet<T> {
     ///
     /// weftline::run(async {
     ///     let mut set = TaskSet::new();
-    ///     let task = set.spawn(async { 4 });
-    ///     while !task.is_finished() {
-    ///         assert!(set.try_next().is_none());
-    ///         weftline::yield_now().await;
-    ///     }
-    ///     assert_eq!(set.try_next().unwrap().1.unwrap(), 4);
+    ///     set.spawn(async { 4 });
+    ///     let (_, output) = loop {
+    ///         match set.try_next() {
+    ///             Some(ended) => break ended,
+    ///             None => weftline::yield_now().await,
+    ///         }
+    ///     };
+    ///     assert_eq!(output.unwrap(), 4);
+    ///     assert!(set.try_next().is_none());
     /// });
     /// ```
     pub fn try_next(&mut self) -> Option<(Id, Result<T, JoinError>)> {
