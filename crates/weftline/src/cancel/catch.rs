@@ -1,6 +1,6 @@
 //! Catching a request to end, and handing it on.
 
-use crate::task::region::{self, Caught, Delivery};
+use crate::task::region::{self, Catching, Caught, Delivery};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -45,7 +45,7 @@ use std::task::{Context, Poll};
 /// });
 /// ```
 pub fn catch_cancel<F: IntoFuture>(future: F) -> CatchCancel<F::IntoFuture> {
-    CatchCancel { future: Some(future.into_future()) }
+    CatchCancel { future: Some(future.into_future()), catching: Catching::default() }
 }
 
 pin_project! {
@@ -60,6 +60,8 @@ pin_project! {
         // What is run; gone once it is ready or a request was caught.
         #[pin]
         future: Option<F>,
+        // What catches them.
+        catching: Catching,
     }
 }
 
@@ -67,9 +69,10 @@ impl<F: Future> Future for CatchCancel<F> {
     type Output = Result<F::Output, Cancelled>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut place = self.project().future;
+        let this = self.project();
+        let mut place = this.future;
         let future = place.as_mut().as_pin_mut().expect("it is polled until it is ready");
-        let result = match region::catching(|| future.poll(cx)) {
+        let result = match this.catching.poll(cx, |cx| future.poll(cx)) {
             Caught::Pending => return Poll::Pending,
             Caught::Ready(value) => Ok(value),
             Caught::Delivered(delivery) => Err(Cancelled(delivery)),

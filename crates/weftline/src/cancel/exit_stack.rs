@@ -2,6 +2,7 @@
 
 use super::finally::Outcome;
 use crate::platform::Mutex;
+use crate::task::region::Catching;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
@@ -85,7 +86,8 @@ impl ExitStack {
     async fn unwind_after<T>(&self, mut outcome: Outcome<T>) -> T {
         while let Some(cleanup) = self.pop() {
             let mut cleanup = pin!(Some(cleanup));
-            match poll_fn(|cx| Outcome::poll_end(cleanup.as_mut(), cx)).await {
+            let mut catching = Catching::default();
+            match poll_fn(|cx| Outcome::poll_end(cleanup.as_mut(), &mut catching, cx)).await {
                 Outcome::Value(()) => {}
                 Outcome::Panicked(payload) => outcome = Outcome::Panicked(payload),
                 Outcome::Cancelled(more) => match &mut outcome {
@@ -144,6 +146,7 @@ impl fmt::Debug for ExitStack {
 pub async fn exit_stack<F: Future>(body: impl FnOnce(ExitStack) -> F) -> F::Output {
     let stack = ExitStack::default();
     let mut body = pin!(Some(body(stack.clone())));
-    let outcome = poll_fn(|cx| Outcome::poll_end(body.as_mut(), cx)).await;
+    let mut catching = Catching::default();
+    let outcome = poll_fn(|cx| Outcome::poll_end(body.as_mut(), &mut catching, cx)).await;
     stack.unwind_after(outcome).await
 }

@@ -1,6 +1,6 @@
 //! A clean-up that runs however a future ends.
 
-use crate::task::region::{self, Caught, Deliveries};
+use crate::task::region::{Catching, Caught, Deliveries};
 use pin_project_lite::pin_project;
 use std::any::Any;
 use std::fmt;
@@ -56,6 +56,7 @@ where
         future: Some(future.into_future()),
         cleanup: Some(cleanup.into_future()),
         outcome: None,
+        catching: Catching::default(),
     }
 }
 
@@ -71,12 +72,16 @@ pub(super) enum Outcome<T> {
 
 impl<T> Outcome<T> {
     /// Polls `future` to its end, which empties its place.
-    pub(super) fn poll_end<F>(mut place: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Self>
+    pub(super) fn poll_end<F>(
+        mut place: Pin<&mut Option<F>>,
+        catching: &mut Catching,
+        cx: &mut Context<'_>,
+    ) -> Poll<Self>
     where
         F: Future<Output = T>,
     {
         let future = place.as_mut().as_pin_mut().expect("it is polled until it has ended");
-        let polled = catch_unwind(AssertUnwindSafe(|| region::catching(|| future.poll(cx))));
+        let polled = catch_unwind(AssertUnwindSafe(|| catching.poll(cx, |cx| future.poll(cx))));
         let outcome = match polled {
             Ok(Caught::Pending) => return Poll::Pending,
             Ok(Caught::Ready(value)) => Outcome::Value(value),
@@ -115,6 +120,8 @@ pin_project! {
         cleanup: Option<C>,
         // How it ended.
         outcome: Option<Outcome<F::Output>>,
+        // What catches requests while it runs.
+        catching: Catching,
     }
 }
 
@@ -124,7 +131,7 @@ impl<F: Future, C: Future<Output = ()>> Future for Finally<F, C> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
         if this.future.is_some() {
-            *this.outcome = Some(ready!(Outcome::poll_end(this.future, cx)));
+            *this.outcome = Some(ready!(Outcome::poll_end(this.future, this.catching, cx)));
         }
         if let Some(cleanup) = this.cleanup.as_mut().as_pin_mut() {
             ready!(cleanup.poll(cx));

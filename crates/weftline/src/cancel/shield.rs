@@ -1,6 +1,6 @@
 //! Keeping requests to end off: from a task that is awaited, from a part of one's own.
 
-use crate::task::region;
+use crate::task::region::Shielding;
 use crate::task::{JoinError, JoinHandle};
 use pin_project_lite::pin_project;
 use std::borrow::BorrowMut;
@@ -93,7 +93,7 @@ impl<T, H: BorrowMut<JoinHandle<T>> + Unpin> Future for Shield<T, H> {
 /// });
 /// ```
 pub fn uncancellable<F: IntoFuture>(future: F) -> Uncancellable<F::IntoFuture> {
-    Uncancellable { future: future.into_future() }
+    Uncancellable { future: future.into_future(), shielding: Shielding::default() }
 }
 
 pin_project! {
@@ -103,6 +103,8 @@ pin_project! {
     pub struct Uncancellable<F> {
         #[pin]
         future: F,
+        // What keeps requests off.
+        shielding: Shielding,
     }
 }
 
@@ -110,6 +112,7 @@ impl<F: Future> Future for Uncancellable<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        region::shielding(|| self.project().future.poll(cx))
+        let this = self.project();
+        this.shielding.poll(cx, |cx| this.future.poll(cx))
     }
 }

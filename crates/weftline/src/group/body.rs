@@ -6,7 +6,7 @@ use super::error::{Failure, GroupError};
 use super::shared::{End, Panicked, Shared};
 use crate::task;
 use crate::task::Payload;
-use crate::task::region::{self, Caught, Deliveries, Inside, Region};
+use crate::task::region::{Catching, Caught, Deliveries, Inside, Leaf, Region};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -91,14 +91,23 @@ struct BodySide<E> {
     shared: Arc<Shared<E>>,
     /// What is asked to end when the group is aborted: the body.
     region: Region,
+    /// Where requests from outside are caught while the body runs.
+    around: Catching,
+    /// Where they are delivered while the children are waited for.
+    leaf: Leaf,
     /// What was delivered to the group, and is handed on when all have ended.
     caught: Deliveries,
 }
 
 impl<E> BodySide<E> {
     fn new(shared: Arc<Shared<E>>) -> Self {
-        let (region, caught) = (Region::default(), Deliveries::default());
-        Self { shared, region, caught }
+        Self {
+            shared,
+            region: Region::default(),
+            around: Catching::default(),
+            leaf: Leaf::default(),
+            caught: Deliveries::default(),
+        }
     }
 
     /// Polls the body to its end: with its value, if it has one.
@@ -115,10 +124,10 @@ impl<E> BodySide<E> {
             self.region.ask();
         }
         let body = place.as_mut().as_pin_mut().expect("it is polled until it has ended");
-        let region = &mut self.region;
+        let (region, around) = (&mut self.region, &mut self.around);
         // What is asked of this region stops here; what comes from outside is caught around it.
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            region::catching(|| match region.poll(|| body.poll(cx)) {
+            around.poll(cx, |cx| match region.poll(cx, |cx| body.poll(cx)) {
                 Inside::Ready(output) => Poll::Ready(Some(output)),
                 Inside::Ended => Poll::Ready(None),
                 Inside::Pending { .. } => Poll::Pending,
@@ -162,7 +171,7 @@ impl<E> BodySide<E> {
     ) -> Poll<Result<T, GroupError<E>>> {
         self.shared.register(cx.waker());
         let Some(outcome) = self.shared.try_end() else {
-            if let Some(delivery) = region::deliver_here() {
+            if let Some(delivery) = self.leaf.deliver_here(cx) {
                 self.caught.keep(delivery);
                 self.shared.abort();
             }

@@ -56,7 +56,7 @@ pub struct Child<U> {
     /// Where its value comes from; none where the group refused it.
     watch: Option<Arc<dyn Watched<U>>>,
     /// A request that reached whoever awaits, and was passed on to the child.
-    passing: Passing<U>,
+    passing: Passing<Result<U, JoinError>>,
     /// Whether the value was given out.
     taken: bool,
 }
@@ -134,13 +134,8 @@ impl<U> Future for Child<U> {
                 None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
                 Some(watch) => match watch.poll_value(cx) {
                     Poll::Ready(value) => {
-                        if value.as_ref().is_err_and(JoinError::is_cancelled) {
-                            // Asked to end together with whoever awaits: no failure of the child.
-                            if let Some(delivery) = region::deliver_here() {
-                                this.passing.hold(delivery);
-                            }
-                        }
-                        this.passing.give(value, cx)
+                        let is_cancelled = value.as_ref().is_err_and(JoinError::is_cancelled);
+                        this.passing.give(value, is_cancelled, cx)
                     }
                     Poll::Pending => Poll::Pending,
                 },
@@ -148,7 +143,7 @@ impl<U> Future for Child<U> {
         }
         this.taken = polled.is_ready();
         if polled.is_pending() && !this.is_finished() {
-            this.pass_on();
+            this.pass_on(cx);
         }
         polled
     }
@@ -157,9 +152,9 @@ impl<U> Future for Child<U> {
 impl<U> Child<U> {
     /// Passes a request that is delivered here on to the child. One that the group has asked to
     /// end already is not asked again: it may be cleaning up.
-    fn pass_on(&mut self) {
+    fn pass_on(&mut self, cx: &Context<'_>) {
         let Some(watch) = &self.watch else { return };
-        let Some(mut delivery) = region::deliver_here() else { return };
+        let Some(mut delivery) = self.passing.deliver_here(cx) else { return };
         if watch.pass_on(delivery.reason.clone()) {
             self.passing.hold(delivery);
         } else {

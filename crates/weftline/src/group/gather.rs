@@ -2,7 +2,7 @@
 
 use super::task_set::{Ended, TaskSet};
 use crate::platform::Mutex;
-use crate::task::region::{self, Deliveries};
+use crate::task::region::{Deliveries, Leaf};
 use crate::task::{JoinError, Payload};
 use std::fmt;
 use std::future::Future;
@@ -67,6 +67,8 @@ struct Tasks<T> {
     set: TaskSet<T>,
     /// Requests that were passed on to the tasks, and come back when these have ended.
     asked: Deliveries,
+    /// Where requests are delivered.
+    leaf: Leaf,
 }
 
 impl<T: Send + 'static> Tasks<T> {
@@ -80,14 +82,14 @@ impl<T: Send + 'static> Tasks<T> {
         for future in futures {
             set.spawn(future);
         }
-        Self { set, asked: Deliveries::default() }
+        Self { set, asked: Deliveries::default(), leaf: Leaf::default() }
     }
 
     /// The next task that has ended. A request that is delivered here goes to all of them.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ended<T>>> {
         let polled = self.set.poll_ended(cx);
         if polled.is_pending() {
-            if let Some(delivery) = region::deliver_here() {
+            if let Some(delivery) = self.leaf.deliver_here(cx) {
                 if self.asked.is_empty() {
                     self.set.cancel_all();
                 }

@@ -2,7 +2,7 @@
 
 use super::error::{Failure, GroupError};
 use super::task_set::{Ended, TaskSet};
-use crate::task::region::{self, Deliveries};
+use crate::task::region::{Deliveries, Leaf};
 use crate::task::{Id, JoinError, Payload};
 use crate::time::{now, sleep};
 use std::collections::HashMap;
@@ -170,6 +170,8 @@ struct Runners<T, E> {
     panic: Option<Payload>,
     /// Requests that were passed on to the tasks, and come back when these have ended.
     asked: Deliveries,
+    /// Where requests are delivered.
+    leaf: Leaf,
 }
 
 impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
@@ -181,6 +183,7 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
             race: Race { winner: None, errors: Vec::new() },
             panic: None,
             asked: Deliveries::default(),
+            leaf: Leaf::default(),
         }
     }
 
@@ -210,7 +213,7 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
                 Poll::Pending => break,
             }
         }
-        if let Some(delivery) = region::deliver_here() {
+        if let Some(delivery) = self.leaf.deliver_here(cx) {
             if !self.is_decided() {
                 self.set.cancel_all();
             }

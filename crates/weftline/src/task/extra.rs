@@ -1,6 +1,7 @@
 //! What few tasks have, beside their header: a name, task-local variables, requests to cancel, the
 //! thread that drives it. Made when the first of these is needed, at the spawn or at any time after.
 
+use super::bells::{self, Bells};
 use super::context::Context;
 use super::driven::DrivingThread;
 use super::span;
@@ -31,6 +32,8 @@ pub(crate) struct Extra {
     pub(crate) error_finder: OnceLock<ErrorFinder>,
     /// Who asked it to end.
     requests: Mutex<Requests>,
+    /// The bells of the regions directly inside of it.
+    pub(super) bells: Mutex<Bells>,
 }
 
 /// Finds an error in a task's output, and says it. The caller passes a valid pointer to an output
@@ -44,6 +47,10 @@ struct Requests {
     count: u32,
     /// What the latest said.
     reason: Option<CancelReason>,
+    /// How often they were delivered; those that were taken back count as delivered.
+    deliveries: u32,
+    /// The one that waits was delivered before, and is on its way from one region to the next.
+    handed_on: bool,
 }
 
 /// A task's [`Extra`], once there is one.
@@ -106,9 +113,42 @@ impl Extra {
         requests.count = requests.count.saturating_sub(1);
         if requests.count == 0 {
             requests.reason = None;
-            state.take_cancel();
+            requests.next_delivery();
+            if !requests.handed_on && state.take_cancel() {
+                bells::settle(&self.bells);
+            }
         }
         requests.count
+    }
+
+    /// Takes the request that waits, to deliver it: its number, and what it said.
+    pub(super) fn take(&self, state: &State) -> Option<(u32, Option<CancelReason>)> {
+        let mut requests = self.requests.lock();
+        if !state.take_cancel() {
+            return None;
+        }
+        requests.handed_on = false;
+        bells::settle(&self.bells);
+        Some((requests.next_delivery(), requests.reason.clone()))
+    }
+
+    /// As [`take`](Self::take), for a request that somebody has who is about to be dropped. None,
+    /// where all were taken back.
+    pub(super) fn take_over(&self) -> Option<(u32, Option<CancelReason>)> {
+        let mut requests = self.requests.lock();
+        (requests.count > 0).then(|| (requests.next_delivery(), requests.reason.clone()))
+    }
+
+    /// Has a request that was delivered wait again. One that is `handed_on` cannot be taken back.
+    pub(super) fn renew(&self, state: &State, handed_on: bool) {
+        let mut requests = self.requests.lock();
+        requests.handed_on = handed_on;
+        state.renew_cancel();
+    }
+
+    /// The number of the latest delivery.
+    pub(super) fn latest_delivery(&self) -> u32 {
+        self.requests.lock().deliveries
     }
 
     /// How many requests were made and not taken back.
@@ -119,5 +159,12 @@ impl Extra {
     /// What the latest request said.
     pub(crate) fn reason(&self) -> Option<CancelReason> {
         self.requests.lock().reason.clone()
+    }
+}
+
+impl Requests {
+    fn next_delivery(&mut self) -> u32 {
+        self.deliveries = self.deliveries.wrapping_add(1);
+        self.deliveries
     }
 }

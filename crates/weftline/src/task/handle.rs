@@ -54,7 +54,7 @@ pub struct JoinHandle<T> {
     /// Whether dropping the handle cancels the task.
     cancel_on_drop: bool,
     /// A request that reached whoever awaits, and was passed on to the task.
-    passing: Passing<T>,
+    passing: Passing<Result<T, JoinError>>,
     output: PhantomData<T>,
 }
 
@@ -316,15 +316,10 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Ready(output);
         }
         if let Poll::Ready(output) = self.poll_output(cx) {
-            if output.as_ref().is_err_and(JoinError::is_cancelled) {
-                // Asked to end together with the task: that is no failure of the task.
-                if let Some(delivery) = region::deliver_here() {
-                    self.passing.hold(delivery);
-                }
-            }
-            return self.passing.give(output, cx);
+            let is_cancelled = output.as_ref().is_err_and(JoinError::is_cancelled);
+            return self.passing.give(output, is_cancelled, cx);
         }
-        if let Some(delivery) = region::deliver_here() {
+        if let Some(delivery) = self.passing.deliver_here(cx) {
             self.pass_on(delivery);
         }
         Poll::Pending

@@ -1,12 +1,13 @@
 //! What is done with a task: the state word decides (`state.rs`), this file acts.
 
+use super::bells::AfterPoll;
 use super::current::{CurrentTask, Marks};
 use super::extra::CancelReason;
 use super::hooks::{Unhandled, UnhandledKind};
-use super::raw::{Polled, RawTask, Unread};
+use super::raw::{Header, Polled, RawTask, Unread};
 use super::roster::Reason;
-use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll};
-use super::{Home, JoinError, budget, driven, waker};
+use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
+use super::{Home, JoinError, bells, budget, driven, waker};
 use crate::job::JobHeader;
 use crate::platform::atomic::Ordering;
 use std::cell::{Cell, RefCell};
@@ -90,6 +91,9 @@ pub(crate) unsafe fn run_eagerly(task: RawTask) {
 unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
+    if deliver {
+        ring(task);
+    }
     let (polled, left) = {
         let current = CurrentTask::enter(task, deliver);
         let _slice = budget::Slice::begin();
@@ -114,6 +118,29 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     }
 }
 
+/// A request is to be delivered: those regions that are polled only when they were woken are woken.
+#[cold]
+fn ring(task: RawTask) {
+    // SAFETY: the caller owns the task, so it is alive (rule 6).
+    let extra = unsafe { task.header() }.extra.get();
+    let wakers = extra.map(|extra| bells::ring(&extra.bells));
+    wakers.into_iter().flatten().for_each(|waker| wake_foreign(task, Some(waker)));
+}
+
+/// Where a poll has left the request that is there now.
+#[cold]
+fn suspension(header: &Header, left: Marks) -> Suspension {
+    let Some(extra) = header.extra.get() else { return left.suspension() };
+    match left.suspension() {
+        Suspension::Open => match bells::after_poll(&extra.bells) {
+            AfterPoll::Take => Suspension::Open,
+            AfterPoll::Again => Suspension::Unasked,
+            AfterPoll::Held => Suspension::Held,
+        },
+        other => other,
+    }
+}
+
 /// # Safety
 ///
 /// The caller owns the task, whose poll was pending, and gives the task up.
@@ -121,7 +148,7 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
 unsafe fn finish(task: RawTask, left: Marks, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
-    match header.state.finish_poll(|| left.suspension()) {
+    match header.state.finish_poll(|| suspension(header, left)) {
         // From here on the task may be gone.
         FinishPoll::Idle => {}
         FinishPoll::Again => {
@@ -174,7 +201,7 @@ unsafe fn complete(task: RawTask, cancelled: bool) {
         Complete::WakeJoiner => {
             // SAFETY: rule 4; the runtime's reference is still ours.
             let waker = unsafe { task.join_waker(Option::take) };
-            wake_joiner(task, waker);
+            wake_foreign(task, waker);
             // SAFETY: the runtime's reference, given up.
             unsafe { task.release() };
         }
@@ -189,7 +216,7 @@ unsafe fn complete(task: RawTask, cancelled: bool) {
 }
 
 /// Wakes whoever waits; a waker is foreign code and may panic.
-fn wake_joiner(task: RawTask, waker: Option<Waker>) {
+fn wake_foreign(task: RawTask, waker: Option<Waker>) {
     let Some(waker) = waker else { return };
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
         report(task, UnhandledKind::WakerPanicked, payload);

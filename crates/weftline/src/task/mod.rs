@@ -7,10 +7,12 @@
 //! Inside: `raw.rs` is the allocation and the rules of who may touch what, `state.rs` decides,
 //! `harness.rs` acts, `roster.rs` lists the living.
 
+mod bells;
 pub mod budget;
 pub mod context;
 #[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
 mod current;
+mod delivery;
 #[expect(unsafe_code, reason = "the future of a `block_on` is a task on its caller's thread")]
 mod driven;
 mod error;
@@ -286,7 +288,8 @@ impl Task {
     }
 
     /// Takes one request to end back, and says how many are left. With the last one, a request that
-    /// was not delivered yet is delivered no more. No effect on a task that has ended.
+    /// was not delivered yet is delivered no more. One that is being handed on from one region to the
+    /// next goes on. No effect on a task that has ended.
     ///
     /// Code that caught a request and does not hand it on calls this, so that those around it do
     /// not take the task for one that is ending.

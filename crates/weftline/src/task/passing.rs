@@ -1,70 +1,85 @@
 //! What becomes of a request to end that reaches whoever awaits a task: it is passed on to that
 //! task, and comes back when the task has ended.
 
-use super::JoinError;
-use super::region::{Deliveries, Delivery};
+use super::region::{Deliveries, Delivery, Leaf};
 use std::task::{Context, Poll};
 
-/// The requests that were passed on to the awaited task, if there are any.
-pub(crate) struct Passing<T>(Option<Box<PassedOn<T>>>);
+/// The place where requests reach whoever awaits a task; `O` is what that task ends by.
+#[derive(Debug)]
+pub(crate) struct Passing<O> {
+    /// Where they are delivered.
+    leaf: Leaf,
+    /// Those that were passed on, if there are any.
+    passed: Option<Box<PassedOn<O>>>,
+}
 
 /// Requests to end that were passed on.
-struct PassedOn<T> {
+#[derive(Debug)]
+struct PassedOn<O> {
     /// The requests.
     deliveries: Deliveries,
     /// What the task then ended by.
-    output: Option<Result<T, JoinError>>,
+    output: Option<O>,
 }
 
-impl<T> Default for Passing<T> {
+impl<O> Default for Passing<O> {
     fn default() -> Self {
-        Self(None)
+        Self { leaf: Leaf::default(), passed: None }
     }
 }
 
-impl<T> Passing<T> {
+impl<O> Passing<O> {
+    /// Whoever awaits is suspended: the request that is delivered there.
+    #[inline]
+    pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
+        self.leaf.deliver_here(cx)
+    }
+
     /// Keeps a request until the task has answered it.
     pub(crate) fn hold(&mut self, delivery: Delivery) {
         let new = || Box::new(PassedOn { deliveries: Deliveries::default(), output: None });
-        self.0.get_or_insert_with(new).deliveries.keep(delivery);
+        self.passed.get_or_insert_with(new).deliveries.keep(delivery);
     }
 
-    /// The output of a task that was cancelled by a request which was then taken back, before it
-    /// could be delivered again.
+    /// The output of a task that was cancelled by a request which then found somebody else beside
+    /// this one, and was not handed on there.
     #[inline]
-    pub(crate) fn take_output(&mut self) -> Option<Result<T, JoinError>> {
-        let output = self.0.as_mut()?.output.take()?;
-        self.0 = None;
+    pub(crate) fn take_output(&mut self) -> Option<O> {
+        let output = self.passed.as_mut()?.output.take()?;
+        self.passed = None;
         Some(output)
     }
 
     /// Gives the output of a task that has ended, and then the request, if one was passed on.
+    /// `is_cancelled`: the task has ended by a request.
     #[inline]
-    pub(crate) fn give(
-        &mut self,
-        output: Result<T, JoinError>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, JoinError>> {
-        if self.0.is_none() { Poll::Ready(output) } else { self.return_request(output, cx) }
+    pub(crate) fn give(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
+        if is_cancelled {
+            // Asked to end together with the task: that is no failure of the task.
+            if let Some(delivery) = self.deliver_here(cx) {
+                self.hold(delivery);
+            }
+        }
+        if self.passed.is_none() {
+            return Poll::Ready(output);
+        }
+        self.return_request(output, is_cancelled, cx)
     }
 
     /// The task has answered a request that was passed on to it: with a value, which is kept while
     /// the request comes next; or by ending, and then the request goes on from here.
     #[cold]
-    fn return_request(
-        &mut self,
-        output: Result<T, JoinError>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, JoinError>> {
-        let passed = self.0.as_mut().expect("a request was passed on");
-        if output.as_ref().is_err_and(JoinError::is_cancelled) {
+    fn return_request(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
+        let passed = self.passed.as_mut().expect("a request was passed on");
+        if is_cancelled {
+            self.leaf.close();
             passed.deliveries.renew();
             passed.output = Some(output);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         passed.deliveries.put_back();
-        self.0 = None;
+        self.passed = None;
         Poll::Ready(output)
     }
 }

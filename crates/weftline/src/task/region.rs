@@ -8,15 +8,18 @@
 //!
 //! All of this happens inside of polls, which nest as regions do. So there is no tree of regions
 //! anywhere: while a region is polled it stands on the stack of that poll (`Frame`), and what is
-//! asked of it is written there. `docs/cancellation.md` draws it.
+//! asked of it is written there. `docs/cancellation.md` draws it. Next: `delivery.rs`, `bells.rs`.
 
-use super::Id;
+use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
-use super::extra::CancelReason;
+pub(crate) use super::delivery::{Deliveries, Delivery, renew, take_undelivered};
+use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over};
+use super::waker;
+use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
-use std::task::Poll;
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 use std::time::Instant;
 
 /// A region while it is polled: it lives on the stack of that poll, and is linked to the one around
@@ -25,17 +28,25 @@ use std::time::Instant;
 pub(super) struct Frame {
     /// The region around it; `None` where that is the task, or no region at all.
     outer: Option<NonNull<Frame>>,
+    /// The waker that it is polled with.
+    waker: (*const (), *const RawWakerVTable),
     /// Its name, once something was asked of it; zero before.
-    name: u64,
+    pub(super) name: u64,
     /// When it ends by itself.
     deadline: Option<Instant>,
     /// Requests from outside are not seen inside.
-    shields: bool,
+    pub(super) shields: bool,
     /// It was asked to end, and nobody has taken the delivery.
-    asked: Cell<bool>,
+    pub(super) asked: Cell<bool>,
+    /// Whoever took that took a request of the task with it.
+    pub(super) goes_with_task: Cell<bool>,
+    /// How often that was taken.
+    pub(super) deliveries: Cell<u32>,
     /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
     /// the name of a region around this one.
-    took: Cell<u64>,
+    pub(super) took: Cell<u64>,
+    /// The bells of the regions inside, once there is one.
+    bells: OnceCell<Box<Mutex<Bells>>>,
 }
 
 /// A region that can be asked to end: the body of a timeout, of a group.
@@ -47,14 +58,17 @@ pub(crate) struct Region {
     deadline: Option<Instant>,
     /// It was asked to end, and nobody has taken the delivery.
     asked: bool,
+    /// Whoever took that took a request of the task with it.
+    goes_with_task: bool,
+    /// How often that was taken.
+    deliveries: u32,
     /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
     took: u64,
+    /// The bells of the regions inside, once there is one.
+    bells: Option<Box<Mutex<Bells>>>,
+    /// Its own.
+    bell: OwnBell,
 }
-
-/// No region is called so.
-const NOBODY: u64 = 0;
-/// Nor so.
-const TASK: u64 = u64::MAX;
 
 /// What a poll of a region's inside came to.
 pub(crate) enum Inside<T> {
@@ -97,62 +111,169 @@ impl Region {
     /// For a region that has ended: the request from outside that code inside was about to answer
     /// when it was dropped, if there is one. Taking the task's requests back is an answer.
     pub(crate) fn unanswered(&self) -> Option<Delivery> {
-        match self.took {
-            NOBODY => None,
-            TASK => with_current(|header| {
-                let open = header.extra.get().is_some_and(|extra| extra.cancelling() > 0);
-                let target = Target::Task(header.id);
-                open.then(|| Delivery { target, reason: header.cancel_reason(), handed_on: false })
-            })
-            .flatten(),
-            name => {
-                let delivery =
-                    Delivery { target: Target::Region(name), reason: None, handed_on: false };
-                find_around(|frame| (frame.name == name).then_some(delivery.clone()))
-            }
-        }
+        if self.took == NOBODY { None } else { take_over(self.took) }
     }
 
     /// Polls what is inside.
     #[inline]
-    pub(crate) fn poll<T>(&mut self, inside: impl FnOnce() -> Poll<T>) -> Inside<T> {
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Inside<T> {
         let frame = Frame {
-            outer: innermost(),
             name: self.name,
             deadline: self.deadline,
-            shields: false,
             asked: Cell::new(self.asked),
+            goes_with_task: Cell::new(self.goes_with_task),
+            deliveries: Cell::new(self.deliveries),
             took: Cell::new(self.took),
+            ..Frame::new(cx.waker(), self.bells.take())
         };
-        let (polled, left) = frame.poll(inside);
+        let (polled, left) = frame.poll(cx, inside);
         self.asked = frame.asked.get();
+        self.goes_with_task = frame.goes_with_task.get();
+        self.deliveries = frame.deliveries.get();
         self.took = frame.took.get();
-        match polled {
-            Poll::Ready(value) => Inside::Ready(value),
-            Poll::Pending if self.asked && !left.is_held() => {
-                arrived();
-                Inside::Ended
-            }
-            Poll::Pending => Inside::Pending { alone: left.is_nothing_beside() },
+        self.bells = frame.bells.into_inner();
+        if let Poll::Ready(value) = polled {
+            self.bell.take_down();
+            return Inside::Ready(value);
         }
+        if self.asked && !left.is_held() {
+            self.bell.take_down();
+            arrived();
+            return Inside::Ended;
+        }
+        if self.goes_with_task && no_request_counts() {
+            // What went with it was taken back, which is no answer to what was asked of this one.
+            self.goes_with_task = false;
+            self.asked = true;
+            cx.waker().wake_by_ref();
+        }
+        let alone = left.is_nothing_beside();
+        if alone {
+            self.bell.take_down();
+        } else {
+            hang_bell(&mut self.bell, cx.waker(), left.is_held());
+        }
+        Inside::Pending { alone }
     }
 }
 
+/// Whether all requests of the task were taken back.
+fn no_request_counts() -> bool {
+    with_current(|header| header.extra.get().is_none_or(|extra| extra.cancelling() == 0))
+        == Some(true)
+}
+
 impl Frame {
+    #[inline]
+    fn new(waker: &Waker, bells: Option<Box<Mutex<Bells>>>) -> Self {
+        Self {
+            outer: innermost(),
+            waker: (waker.data(), waker.vtable()),
+            name: 0,
+            deadline: None,
+            shields: false,
+            asked: Cell::new(false),
+            goes_with_task: Cell::new(false),
+            deliveries: Cell::new(0),
+            took: Cell::new(NOBODY),
+            bells: bells.map_or_else(OnceCell::new, OnceCell::from),
+        }
+    }
+
     /// Polls inside of this region. Also gives what is said of the inside then.
     #[inline]
-    fn poll<T>(&self, inside: impl FnOnce() -> Poll<T>) -> (Poll<T>, Marks) {
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> (Poll<T>, Marks) {
         let apart = Apart::begin(Some(NonNull::from(self)));
-        let polled = inside();
+        if let Some(bells) = self.bells.get() {
+            ring_if_asked(bells);
+        }
+        let polled = inside(cx);
+        if let Some(bells) = self.bells.get().filter(|_| polled.is_pending()) {
+            wait_for_the_rung(bells, cx.waker());
+        }
         let left = Polling::marks();
         drop(apart);
         (polled, left)
     }
+
+    /// The number of the next delivery of what is asked of it.
+    pub(super) fn next_number(&self) -> u32 {
+        self.deliveries.set(self.deliveries.get().wrapping_add(1));
+        self.deliveries.get()
+    }
+
+    #[inline]
+    fn is_polled_with(&self, waker: &Waker) -> bool {
+        self.waker.0 == waker.data() && std::ptr::eq(self.waker.1, waker.vtable())
+    }
+}
+
+/// Those inside who are polled only when they were woken are woken, if there is a request for them.
+#[cold]
+fn ring_if_asked(bells: &Mutex<Bells>) {
+    if is_asked() {
+        bells::ring(bells).into_iter().for_each(Waker::wake);
+    } else {
+        bells::settle(bells);
+    }
+}
+
+/// What is inside was polled. A request that is still there waits for the next poll, where somebody
+/// is to be polled with it before.
+#[cold]
+fn wait_for_the_rung(bells: &Mutex<Bells>, waker: &Waker) {
+    if bells::is_none(bells) {
+        return;
+    }
+    Polling::with(|polling| polling.mark(Marks::CATCHES));
+    if !is_asked() {
+        bells::settle(bells);
+    } else if !Polling::marks().is_held() {
+        let after = bells::after_poll(bells);
+        if after != AfterPoll::Take {
+            Polling::with(|polling| polling.mark(Marks::HELD));
+        }
+        if after == AfterPoll::Again {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// A region is suspended: where it has a waker of its own, it leaves that with whoever is around it.
+/// `holds`: what is inside must not be interrupted.
+#[inline]
+fn hang_bell(bell: &mut OwnBell, waker: &Waker, holds: bool) {
+    let Some(outer) = innermost() else {
+        let is_own = with_current(|header| !waker::is_of(waker, header)) == Some(true);
+        if is_own {
+            hang_in_task(bell, waker, holds);
+        }
+        return;
+    };
+    // SAFETY: as in `find_around`.
+    let outer = unsafe { outer.as_ref() };
+    // Nothing from outside is delivered inside of a shield.
+    if !outer.shields && !outer.is_polled_with(waker) {
+        bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
+    }
+}
+
+#[cold]
+fn hang_in_task(bell: &mut OwnBell, waker: &Waker, holds: bool) {
+    with_current(|header| bell.hang(&header.extra.get_or_make().bells, waker, holds));
 }
 
 /// The innermost region around the code that runs.
 #[inline]
-fn innermost() -> Option<NonNull<Frame>> {
+pub(super) fn innermost() -> Option<NonNull<Frame>> {
     Polling::with(|polling| polling.innermost.get())
 }
 
@@ -195,75 +316,90 @@ pub(crate) enum Caught<T> {
     Delivered(Delivery),
 }
 
-/// A request that was delivered, to be kept or handed on.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    target: Target,
-    /// What was said by whoever made it.
-    pub(crate) reason: Option<CancelReason>,
-    /// It was handed on: it waits elsewhere, or somebody else has it.
-    handed_on: bool,
+/// A region that catches, from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct Catching {
+    /// The bells of the regions inside, once there is one.
+    bells: Option<Box<Mutex<Bells>>>,
+    /// Its own.
+    bell: OwnBell,
 }
 
-/// What a request was made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Target {
-    /// The task.
-    Task(Id),
-    /// One region, by its name.
-    Region(u64),
-}
-
-impl Target {
-    /// As it is noted in regions.
-    fn whose(self) -> u64 {
-        match self {
-            Target::Task(_) => TASK,
-            Target::Region(name) => name,
+impl Catching {
+    /// Polls what is inside.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Caught<T> {
+        let frame = Frame::new(cx.waker(), self.bells.take());
+        let (polled, left) = frame.poll(cx, inside);
+        self.bells = frame.bells.into_inner();
+        Polling::with(|polling| polling.mark(Marks::CATCHES));
+        if let Poll::Ready(value) = polled {
+            self.bell.take_down();
+            return Caught::Ready(value);
         }
+        let delivery = if left.is_held() { None } else { take_delivery() };
+        if let Some(delivery) = delivery {
+            self.bell.take_down();
+            return Caught::Delivered(delivery);
+        }
+        hang_bell(&mut self.bell, cx.waker(), left.is_held());
+        Caught::Pending
     }
 }
 
-/// Polls what is inside of a region that catches.
-pub(crate) fn catching<T>(inside: impl FnOnce() -> Poll<T>) -> Caught<T> {
-    let apart = Apart::begin(innermost());
-    let polled = inside();
-    let left = Polling::marks();
-    drop(apart);
-    Polling::with(|polling| polling.mark(Marks::CATCHES));
-    match polled {
-        Poll::Ready(value) => Caught::Ready(value),
-        Poll::Pending if left.is_held() => Caught::Pending,
-        Poll::Pending => take_delivery().map_or(Caught::Pending, Caught::Delivered),
+/// A leaf that is pending and catches by itself, from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct Leaf(OwnBell);
+
+impl Leaf {
+    /// The leaf is pending: the request that is delivered to it.
+    #[inline]
+    pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
+        Polling::with(|polling| polling.mark(Marks::CATCHES));
+        hang_bell(&mut self.0, cx.waker(), false);
+        take_delivery()
+    }
+
+    /// The leaf catches nothing any more.
+    pub(crate) fn close(&mut self) {
+        self.0.take_down();
     }
 }
 
-/// For a leaf that is pending and catches by itself: the request that is delivered here.
-#[inline]
-pub(crate) fn deliver_here() -> Option<Delivery> {
-    Polling::with(|polling| polling.mark(Marks::CATCHES));
-    take_delivery()
-}
+/// What must not be interrupted, from poll to poll.
+#[derive(Debug, Default)]
+pub(crate) struct Shielding(OwnBell);
 
-/// Polls what must not be interrupted: requests from outside are not seen inside, and wait.
-pub(crate) fn shielding<T>(inside: impl FnOnce() -> Poll<T>) -> Poll<T> {
-    let (asked, took) = (Cell::new(false), Cell::new(NOBODY));
-    let frame = Frame { outer: innermost(), name: 0, deadline: None, shields: true, asked, took };
-    // What was handed on elsewhere in this poll says nothing of the inside.
-    let elsewhere = Polling::with(|polling| polling.unmark(Marks::RESUMED));
-    let (polled, left) = frame.poll(inside);
-    if elsewhere {
-        Polling::with(|polling| polling.mark(Marks::RESUMED));
+impl Shielding {
+    /// Polls what is inside: requests from outside are not seen there, and wait.
+    pub(crate) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let frame = Frame { shields: true, ..Frame::new(cx.waker(), None) };
+        // What was handed on elsewhere in this poll says nothing of the inside.
+        let elsewhere = Polling::with(|polling| polling.unmark(Marks::RESUMED));
+        let (polled, left) = frame.poll(cx, inside);
+        if elsewhere {
+            Polling::with(|polling| polling.mark(Marks::RESUMED));
+        }
+        // What was delivered inside and is handed on goes through.
+        if polled.is_pending() && !left.is_resumed() {
+            Polling::with(|polling| polling.mark(Marks::HELD));
+            hang_bell(&mut self.0, cx.waker(), true);
+        } else {
+            self.0.take_down();
+        }
+        polled
     }
-    // What was delivered inside and is handed on goes through.
-    if polled.is_pending() && !left.is_resumed() {
-        Polling::with(|polling| polling.mark(Marks::HELD));
-    }
-    polled
 }
 
 /// Shows the regions around this place, the innermost first, until one gives an answer.
-fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
+pub(super) fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
     let mut next = innermost();
     while let Some(frame) = next {
         // SAFETY: a frame is linked only while `Frame::poll` borrows it (`Apart` takes it out also
@@ -275,154 +411,6 @@ fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
         next = frame.outer;
     }
     None
-}
-
-/// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
-#[inline]
-fn take_delivery() -> Option<Delivery> {
-    let nothing = !Polling::marks().delivers() && innermost().is_none();
-    if nothing { None } else { take_asked() }
-}
-
-#[cold]
-fn take_asked() -> Option<Delivery> {
-    let mut outermost = None;
-    let shield = find_around(|frame| {
-        if frame.asked.replace(false) {
-            outermost = Some(frame.name);
-        }
-        frame.shields.then_some(())
-    });
-    let of_task = if shield.is_none() { take_from_task() } else { None };
-    let of_region =
-        |name| Delivery { target: Target::Region(name), reason: None, handed_on: false };
-    let taken = of_task.or_else(|| outermost.map(of_region));
-    if let Some(delivery) = &taken {
-        arrived();
-        note_taken(delivery.target);
-    }
-    taken
-}
-
-/// What was handed on has reached a region: a shield around what follows in this poll is to hold
-/// again.
-fn arrived() {
-    Polling::with(|polling| polling.unmark(Marks::RESUMED));
-}
-
-fn take_from_task() -> Option<Delivery> {
-    if !Polling::with(|polling| polling.unmark(Marks::DELIVERS)) {
-        return None;
-    }
-    with_current(|header| {
-        let target = Target::Task(header.id);
-        header.state.take_cancel().then(|| Delivery {
-            target,
-            reason: header.cancel_reason(),
-            handed_on: false,
-        })
-    })
-    .flatten()
-}
-
-/// Notes in the regions around this place, up to the one that a request was made of, that code
-/// inside has it.
-fn note_taken(target: Target) {
-    let whose = target.whose();
-    find_around(|frame| {
-        if frame.name == whose {
-            return Some(());
-        }
-        if frame.took.get() != TASK {
-            frame.took.set(whose);
-        }
-        None
-    });
-}
-
-/// Notes in the same regions that code inside has given it back.
-fn note_given_back(target: Target) {
-    let whose = target.whose();
-    find_around(|frame| {
-        if frame.took.get() == whose {
-            frame.took.set(NOBODY);
-        }
-        None::<()>
-    });
-}
-
-/// Takes a request of the task that nobody has delivered, for code that is not suspended.
-pub(crate) fn take_undelivered() -> Option<Delivery> {
-    let before = Polling::marks();
-    Polling::with(|polling| polling.mark(Marks::DELIVERS));
-    let taken = take_delivery();
-    if taken.is_none() && !before.delivers() {
-        Polling::with(|polling| polling.unmark(Marks::DELIVERS));
-    }
-    taken
-}
-
-/// Hands a delivery on to the next region, as part of a poll that is pending then. Once: later
-/// polls, while what it was handed to is busy with it, change nothing.
-pub(crate) fn renew(delivery: &mut Delivery) {
-    Polling::with(|polling| polling.mark(Marks::RESUMED));
-    if !std::mem::replace(&mut delivery.handed_on, true) {
-        put_back(delivery);
-    }
-}
-
-/// Makes a delivery wait again, where the code goes on with a value: it comes at the next
-/// suspension.
-pub(crate) fn put_back(delivery: &Delivery) {
-    note_given_back(delivery.target);
-    if let Target::Region(name) = delivery.target {
-        let found = find_around(|frame| (frame.name == name).then(|| frame.asked.set(true)));
-        if found.is_some() {
-            return;
-        }
-    }
-    // A region that is not around this code any more cannot end: the task does.
-    with_current(|header| header.state.renew_cancel());
-    Polling::with(|polling| polling.mark(Marks::DELIVERS));
-}
-
-/// What was delivered to one place, until that hands it on: once for each thing that was asked to
-/// end.
-#[derive(Debug, Default)]
-pub(crate) struct Deliveries(Vec<Delivery>);
-
-impl From<Delivery> for Deliveries {
-    fn from(delivery: Delivery) -> Self {
-        Self(vec![delivery])
-    }
-}
-
-impl Deliveries {
-    /// Keeps all of `more`.
-    pub(crate) fn keep_all(&mut self, more: Deliveries) {
-        more.0.into_iter().for_each(|delivery| self.keep(delivery));
-    }
-
-    /// Keeps a delivery, unless one like it is here.
-    pub(crate) fn keep(&mut self, delivery: Delivery) {
-        if !self.0.iter().any(|kept| kept.target == delivery.target) {
-            self.0.push(delivery);
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As [`renew`].
-    pub(crate) fn renew(&mut self) {
-        self.0.iter_mut().for_each(renew);
-    }
-
-    /// As [`put_back`].
-    pub(crate) fn put_back(&self) {
-        self.0.iter().filter(|delivery| !delivery.handed_on).for_each(put_back);
-    }
 }
 
 /// Whether a region around this place ends by itself at `deadline` or before.

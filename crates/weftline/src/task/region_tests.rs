@@ -1,6 +1,6 @@
 //! Models of requests to end: each runs as a stress test, under loom and under Miri.
 
-use super::region::{self, Caught, Inside, Region};
+use super::region::{Catching, Caught, Inside, Region};
 use super::tests::{assert_freed, poll_once, roster};
 use super::{Builder, JoinError, JoinHandle};
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,10 +14,10 @@ fn counting(
     count: &Arc<AtomicUsize>,
     ready: &Arc<AtomicBool>,
 ) -> impl Future<Output = u32> + use<> {
-    let (count, ready) = (count.clone(), ready.clone());
-    poll_fn(move |_| {
+    let (count, ready, mut catching) = (count.clone(), ready.clone(), Catching::default());
+    poll_fn(move |cx| {
         let inside = || if ready.load(Ordering::Relaxed) { Poll::Ready(7) } else { Poll::Pending };
-        match region::catching(inside) {
+        match catching.poll(cx, |_| inside()) {
             Caught::Ready(value) => Poll::Ready(value),
             Caught::Pending => Poll::Pending,
             Caught::Delivered(_) => {
@@ -143,16 +143,16 @@ fn nested(
     let (bells, log) = (bells.clone(), log.clone());
     let (mut outer, mut inner) = (Region::default(), Region::default());
     let mut inner_ended = false;
-    poll_fn(move |_| {
+    poll_fn(move |cx| {
         let mut poll = || {
-            outer.poll(|| {
+            outer.poll(cx, |cx| {
                 if inner_ended {
                     return Poll::Pending;
                 }
                 if bells[1].load(Ordering::Acquire) {
                     inner.ask();
                 }
-                match inner.poll(|| Poll::<()>::Pending) {
+                match inner.poll(cx, |_| Poll::<()>::Pending) {
                     Inside::Ended => {
                         inner_ended = true;
                         log.lock().push("inner");
@@ -165,7 +165,7 @@ fn nested(
         let mut polled = poll();
         if bells[0].load(Ordering::Acquire) && !outer.was_asked() {
             outer.ask();
-            polled = outer.poll(|| Poll::<()>::Pending);
+            polled = outer.poll(cx, |_| Poll::<()>::Pending);
         }
         match polled {
             Inside::Ended => {

@@ -1,5 +1,6 @@
 //! A join handle for many.
 
+use super::passing::Passing;
 use super::region::{self, Delivery};
 use super::{Home, JoinError, JoinHandle, Task};
 use crate::platform::Mutex;
@@ -50,8 +51,8 @@ pub struct SharedHandle<T> {
     task: Task,
     /// This clone's place among the waiting, from its first pending poll on.
     place: Option<usize>,
-    /// A request that reached whoever awaits this clone, and was passed on to the task.
-    passed_on: Option<Delivery>,
+    /// Requests that reached whoever awaits this clone, and were passed on to the task.
+    passing: Passing<Arc<SharedOutput<T>>>,
 }
 
 enum Output<T> {
@@ -99,7 +100,7 @@ impl<T> SharedHandle<T> {
             output: Arc::new(Mutex::new(Output::Awaited { handle, waiting })),
             task,
             place: None,
-            passed_on: None,
+            passing: Passing::default(),
         }
     }
 
@@ -119,7 +120,7 @@ impl<T> SharedHandle<T> {
         if self.task.header().home == Home::BLOCKING {
             region::renew(&mut delivery);
         } else {
-            self.passed_on = Some(delivery);
+            self.passing.hold(delivery);
         }
     }
 
@@ -139,6 +140,9 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
     type Output = SharedOutput<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(output) = self.passing.take_output() {
+            return Poll::Ready((*output).clone());
+        }
         let mine = cx.waker().clone();
         let all = Waker::from(Arc::new(WakeAll(Arc::downgrade(&self.output))));
         let this = &mut *self;
@@ -148,22 +152,13 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
         drop(mine);
         wake_all(left);
         let Some(output) = given else {
-            if let Some(delivery) = region::deliver_here() {
+            if let Some(delivery) = self.passing.deliver_here(cx) {
                 self.pass_on(delivery);
             }
             return Poll::Pending;
         };
-        match self.passed_on.take() {
-            Some(mut delivery) if (*output).as_ref().is_err_and(|error| error.is_cancelled()) => {
-                // Where the request is taken back meanwhile, the next poll gives the output.
-                region::renew(&mut delivery);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            Some(delivery) => region::put_back(&delivery),
-            None => {}
-        }
-        Poll::Ready((*output).clone())
+        let is_cancelled = (*output).as_ref().is_err_and(|error| error.is_cancelled());
+        self.passing.give(output, is_cancelled, cx).map(|output| (*output).clone())
     }
 }
 
@@ -202,7 +197,7 @@ impl<T> Output<T> {
 impl<T> Clone for SharedHandle<T> {
     fn clone(&self) -> Self {
         let (output, task) = (self.output.clone(), self.task.clone());
-        Self { output, task, place: None, passed_on: None }
+        Self { output, task, place: None, passing: Passing::default() }
     }
 }
 

@@ -80,7 +80,7 @@ impl<F: Future> Limited<F> {
         if *this.ended {
             return Poll::Ready(Err(Expired));
         }
-        let alone = match this.region.poll(|| this.future.as_mut().poll(cx)) {
+        let alone = match this.region.poll(cx, |cx| this.future.as_mut().poll(cx)) {
             Inside::Ready(value) => {
                 this.sleep.disarm();
                 return Poll::Ready(Ok(value));

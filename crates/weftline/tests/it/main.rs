@@ -36,6 +36,7 @@ mod race;
 mod regions;
 mod requests;
 mod rig;
+mod selective;
 mod shutdown;
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signals are sent by C calls")]

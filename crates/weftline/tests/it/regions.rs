@@ -324,3 +324,166 @@ fn a_handed_on_request_of_a_group_does_not_cut_a_clean_up_beside_it() {
         assert!(slow_ran.load(SeqCst), "the clean-up was cut");
     });
 }
+
+#[test]
+fn a_request_is_not_swallowed_where_two_handles_are_tried_together() {
+    runtime_of(1).block_on(async {
+        let mut first = spawn(pending::<()>());
+        let mut second = spawn(async {
+            let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+            sleep(50 * MS).await;
+            cancelled.resume::<()>().await;
+        });
+        until_waiting(&first).await;
+        until_waiting(&second).await;
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            // The first error ends it.
+            let tried = poll_fn(|cx| {
+                if let Poll::Ready(Err(error)) = Pin::new(&mut first).poll(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                if let Poll::Ready(Err(error)) = Pin::new(&mut second).poll(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                Poll::<Result<(), JoinError>>::Pending
+            })
+            .await;
+            drop((first, second, tried));
+            yield_now().await;
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "the task went on as if nobody had asked it: {ended:?}");
+    });
+}
+
+/// A task that takes a while to answer a request.
+fn slow_to_end() -> JoinHandle<()> {
+    spawn(async {
+        let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+        sleep(100 * MS).await;
+        cancelled.resume::<()>().await;
+    })
+}
+
+/// Runs two futures until the first of them is ready, and drops the other.
+async fn either(a: impl Future, b: impl Future) {
+    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
+    poll_fn(|cx| {
+        if a.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { b.as_mut().poll(cx).map(drop) }
+    })
+    .await;
+}
+
+/// A future that is left, as the loser of a race, after it was asked to end: the request is not
+/// lost with it.
+fn survives_its_holder(holder: impl Future<Output = ()> + Send + 'static) {
+    runtime_of(1).block_on(async {
+        let (went_on, saw) = flag();
+        let mut handle = spawn(async move {
+            either(holder, sleep(30 * MS)).await;
+            sleep(5 * MS).await;
+            went_on.store(true, SeqCst);
+        });
+        until_waiting(&handle).await;
+        sleep(5 * MS).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(!saw.load(SeqCst), "the request went with its holder: {ended:?}");
+        assert_eq!(handle.task().cancelling(), 1);
+    });
+}
+
+#[test]
+fn a_request_that_a_handle_has_passed_on_survives_the_handle() {
+    survives_its_holder(async { drop(slow_to_end().await) });
+}
+
+#[test]
+fn a_request_that_a_shared_handle_has_passed_on_survives_the_handle() {
+    survives_its_holder(async { drop(slow_to_end().shared().await) });
+}
+
+#[test]
+fn a_request_that_a_clean_up_is_to_hand_on_survives_it() {
+    survives_its_holder(finally(pending(), sleep(LONG)));
+    survives_its_holder(weftline::exit_stack(|stack| async move {
+        stack.push(sleep(LONG));
+        pending().await
+    }));
+}
+
+#[test]
+fn a_request_that_a_group_is_to_hand_on_survives_it() {
+    survives_its_holder(async {
+        drop(weftline::group::gather_results([async { drop(slow_to_end().await) }]).await);
+    });
+    survives_its_holder(async {
+        let grouped = group(|g| async move {
+            g.spawn(async { slow_to_end().await.map_err(drop) });
+            Ok::<_, ()>(())
+        });
+        drop(grouped.await);
+    });
+}
+
+#[test]
+fn a_request_that_is_handed_on_is_not_taken_back_any_more() {
+    runtime_of(1).block_on(async {
+        let mut handle = spawn(async {
+            let me = task::current().unwrap();
+            let place = Arc::new(std::sync::OnceLock::new());
+            let child = place.clone();
+            let mut grouped = std::pin::pin!(group(|g| async move {
+                let spawned = g.spawn(pending::<Result<(), String>>());
+                child.set(spawned.task().unwrap()).unwrap();
+                Ok::<_, String>(7)
+            }));
+            poll_fn(|cx| {
+                let polled = grouped.as_mut().poll(cx);
+                if polled.is_pending() && place.get().is_some_and(task::Task::is_finished) {
+                    me.uncancel();
+                }
+                polled
+            })
+            .await
+        });
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it waits for ever");
+        assert!(ended.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_limit_is_not_lost_where_a_request_that_came_with_it_is_taken_back() {
+    runtime_of(1).block_on(async {
+        let mut handle = spawn(async {
+            let me = task::current().unwrap();
+            let began = std::time::Instant::now();
+            let mut limited = std::pin::pin!(timeout(10 * MS, async {
+                let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+                drop(cancelled);
+                task::current().unwrap().uncancel();
+                sleep(LONG).await;
+            }));
+            let mut asked = false;
+            poll_fn(|cx| {
+                let polled = limited.as_mut().poll(cx);
+                // The limit has asked, and its delivery comes with the next poll.
+                if !asked && began.elapsed() >= 10 * MS {
+                    asked = true;
+                    me.cancel();
+                }
+                polled
+            })
+            .await
+        });
+        let ended = bounded(&mut handle).await.expect("the limit is gone for good");
+        assert!(ended.unwrap().is_err());
+    });
+}
