@@ -29,7 +29,8 @@
 //! in [`time`] [asks them to end](cancel).
 
 mod driver;
-#[expect(unsafe_code, reason = "a job is a type-erased pointer")]
+mod fork;
+#[expect(unsafe_code, reason = "a job is a type-erased pointer, a latent fork one into a stack")]
 mod job;
 mod platform;
 mod scheduler;
@@ -50,11 +51,13 @@ pub use group::{
     Child, Group, GroupError, TaskSet, as_completed, gather, gather_results, group, race,
     staggered_race,
 };
+pub use fork::{Scope, join, scope};
 pub use task::context;
 
 pub use runtime::{Handle, Runtime, run};
 pub use task::{
-    JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,
+    JoinError, JoinHandle, Task, compute, spawn, spawn_blocking, spawn_local, spawn_pinned,
+    yield_now,
 };
 
 /// Makes an `async fn main` the program's main function: it runs as by [`run`], and the system's request
