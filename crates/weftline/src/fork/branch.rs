@@ -204,7 +204,7 @@ impl Claim {
     fn run(self) {
         match self {
             Claim::Fork(fork) => fork.run(),
-            Claim::Jobs(team) => drop(team.help(|| true)),
+            Claim::Jobs(team) => team.help(|| {}, || true),
         }
     }
 }

@@ -46,7 +46,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 /// let numbers: Vec<u64> = (1..=1000).collect();
 /// assert_eq!(weftline::run(async { sum(&numbers) }), 500_500);
 /// ```
-#[inline]
+#[inline(always)]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,

@@ -23,7 +23,17 @@ mod team;
 pub use join::join;
 pub use scope::{Scope, scope};
 
+use crate::job::latent::wanted_here;
 use std::any::Any;
+
+/// Gives a latent fork of the calling thread away, if somebody asks for one: for code that computes
+/// for long without forking.
+#[inline]
+pub(crate) fn give_if_wanted() {
+    if wanted_here().by_anybody() {
+        give::answer();
+    }
+}
 
 /// What a panic carries.
 type Payload = Box<dyn Any + Send>;

@@ -135,10 +135,9 @@ impl Promotion {
 unsafe fn run_job(job: NonNull<JobHeader>) {
     // SAFETY: the reference of the job, taken back once.
     let promotion = unsafe { Promotion::of_note(job) };
+    scheduler::note_given();
     if promotion.claim() {
         promotion.run();
-    } else {
-        scheduler::ran_in_vain();
     }
 }
 

@@ -1,8 +1,9 @@
 //! The jobs of a scope, and the threads that run them.
 //!
 //! A job is queued here alone. What goes through the workers' queues are invitations: whoever takes one
-//! runs jobs of the scope until there are none. So the scope's own thread finds all of its jobs in
-//! one place, and what is left of an invitation that came too late is a look.
+//! sends out the next if there are more jobs, and runs jobs of the scope until there are none. While
+//! jobs wait one invitation is on its way. So the scope's own thread finds all of its jobs in one
+//! place, and what is left of an invitation that came too late is a look.
 //!
 //! The count of jobs begins with one for the scope's body, so that it is zero once and for all when
 //! nothing can be added any more.
@@ -10,10 +11,9 @@
 use super::branch::Branch;
 use super::scope::Scope;
 use super::{Payload, give};
-use crate::job::latent::wanted_here;
 use crate::job::{Job, JobHeader, JobVtable};
 use crate::platform::Mutex;
-use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scheduler;
 use crate::task::Origin;
 use crate::task::budget::is_over_since;
@@ -35,6 +35,8 @@ pub(super) struct Team {
     waiting: Mutex<VecDeque<Call<'static>>>,
     /// Jobs that have not ended, and the body.
     open: AtomicUsize,
+    /// Whether an invitation is on its way.
+    invited: AtomicBool,
     /// The first panic.
     panic: Mutex<Option<Payload>>,
     /// Where the scope is.
@@ -52,6 +54,7 @@ impl Team {
             header: JobHeader { vtable: &VTABLE },
             waiting: Mutex::new(VecDeque::new()),
             open: AtomicUsize::new(1),
+            invited: AtomicBool::new(false),
             panic: Mutex::new(None),
             origin: Origin::here(),
             branch: Branch::new(Branch::current()),
@@ -71,11 +74,14 @@ impl Team {
         self.open.fetch_add(1, Ordering::Relaxed);
         self.waiting.lock().push_back(call);
         self.branch.wake_if_asked();
-        self.invite_if_wanted();
+        self.invite();
     }
 
-    fn invite_if_wanted(self: &Arc<Self>) {
-        if wanted_here().by_anybody() {
+    /// Sends out an invitation, unless one is on its way.
+    fn invite(self: &Arc<Self>) {
+        // Relaxed: it only says who sends one. Whoever takes one looks at the jobs after that, under
+        // their lock, which the caller has passed.
+        if !self.invited.load(Ordering::Relaxed) && !self.invited.swap(true, Ordering::Relaxed) {
             give::invite(self);
         }
     }
@@ -86,9 +92,6 @@ impl Team {
         let run_own = || {
             let call = self.waiting.lock().pop_back();
             let Some(call) = call else { return false };
-            if self.has_jobs() {
-                self.invite_if_wanted();
-            }
             self.call(call);
             self.note_end(1);
             true
@@ -97,11 +100,12 @@ impl Team {
         self.branch.end();
     }
 
-    /// Runs jobs on a thread that is not the scope's: the oldest, and others until `enough`.
-    /// False: there were none.
-    pub(super) fn help(self: &Arc<Self>, enough: impl Fn() -> bool) -> bool {
+    /// Runs jobs on a thread that is not the scope's: the oldest, if there is one, after `begin`, and
+    /// others until `enough`.
+    pub(super) fn help(self: &Arc<Self>, begin: impl FnOnce(), enough: impl Fn() -> bool) {
         let pop = || self.waiting.lock().pop_front();
-        let Some(first) = pop() else { return false };
+        let Some(first) = pop() else { return };
+        begin();
         let mut ended = 0;
         self.branch.enter(|| {
             let run = || {
@@ -116,7 +120,6 @@ impl Team {
             unsafe { self.origin.run(run) }
         });
         self.note_end(ended);
-        true
     }
 
     fn call(self: &Arc<Self>, call: Call<'static>) {
@@ -185,14 +188,17 @@ impl Team {
 unsafe fn run_invitation(job: NonNull<JobHeader>) {
     // SAFETY: `Arc::into_raw` gave it; taken back once.
     let team = unsafe { Arc::from_raw(job.cast::<Team>().as_ptr()) };
-    let began = Instant::now();
-    if !team.help(|| is_over_since(began)) {
-        scheduler::ran_in_vain();
-    } else if team.has_jobs() {
-        if let Some(shared) = scheduler::served() {
-            shared.give(team.invitation());
+    scheduler::note_given();
+    // Relaxed: see `Team::invite`.
+    team.invited.swap(false, Ordering::Relaxed);
+    let invite_next = || {
+        if team.has_jobs() {
+            team.invite();
         }
-    }
+    };
+    let began = Instant::now();
+    team.help(invite_next, || is_over_since(began));
+    invite_next();
 }
 
 /// # Safety

@@ -1,8 +1,11 @@
 //! Forks on the workers: who asks for some, and how they are given.
 //!
 //! A worker that goes to sleep after it had something to do asks for forks (`Wanted`), and so does a
-//! watcher at each of its steps: for itself and for all that sleep. Whoever computes sees that at its
-//! next `join`. So it is the idle who look at the clock, and nobody asks where all are busy.
+//! watcher at each of its steps: for all that sleep. Whoever computes sees that at its next `join`.
+//! So it is the idle who look at the clock, and nobody asks where all are busy.
+//!
+//! A worker that was woken for a fork which was not worth it, since it was gone or soon done, leaves
+//! asking to the watchers: work that is too small for two costs its thread a wake-up now and then.
 
 use super::Shared;
 use super::worker::{Local, push_here, with_own};
@@ -13,25 +16,33 @@ use crate::platform::TIME_PASSES;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-/// The least time between two times that one worker asks on its way to sleep, in nanoseconds.
-const ASK_EVERY_NS: u64 = 50_000;
+/// A worker that is awake for less than that, and for forks, has not been worth the wake-up, in
+/// nanoseconds: about what that costs both sides.
+const WORTH_WAKING_NS: u64 = 20_000;
 
 thread_local! {
     /// The scheduler that the forks of this thread go to.
     static HERE: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
 }
 
-/// When a worker asked for forks.
+/// What a worker was last awake for.
 pub(super) struct Asking {
-    /// How many polls it had begun when it asked last.
+    /// How many polls it had begun when it went to sleep last.
     polls: Cell<u64>,
-    /// When it asked last.
-    at_ns: Cell<u64>,
+    /// When it woke last.
+    woke_ns: Cell<u64>,
+    /// Whether it was given forks since.
+    given: Cell<bool>,
 }
 
 impl Asking {
     pub(super) fn new() -> Self {
-        Self { polls: Cell::new(u64::MAX), at_ns: Cell::new(0) }
+        Self { polls: Cell::new(u64::MAX), woke_ns: Cell::new(0), given: Cell::new(false) }
+    }
+
+    /// It wakes.
+    pub(super) fn wake(&self, now_ns: u64) {
+        self.woke_ns.set(now_ns);
     }
 }
 
@@ -64,13 +75,13 @@ impl Shared {
 }
 
 impl Local {
-    /// On the way to sleep: asks for forks, unless nothing has come of it the last time.
+    /// On the way to sleep: asks for forks, unless the last ones were not worth it.
     pub(super) fn ask_for_forks(&self, now_ns: u64) {
         let (asking, polls) = (&self.asking, self.polls.get());
-        let too_soon = now_ns.saturating_sub(asking.at_ns.get()) < ASK_EVERY_NS;
-        if TIME_PASSES && asking.polls.get() != polls && !too_soon {
-            asking.at_ns.set(now_ns);
-            asking.polls.set(polls);
+        let was_idle = asking.polls.replace(polls) == polls;
+        let awake_ns = now_ns.saturating_sub(asking.woke_ns.get());
+        let too_short = asking.given.take() && awake_ns < WORTH_WAKING_NS;
+        if TIME_PASSES && !was_idle && !too_short {
             self.shared.wanted.ask(self.shared.sleep.sleeping());
         }
     }
@@ -81,9 +92,9 @@ impl Local {
     }
 }
 
-/// The job that the calling worker was given came to nothing.
-pub(crate) fn ran_in_vain() {
-    with_own(|local| local.asking.polls.set(local.polls.get()));
+/// The calling worker runs what was given away, or finds that it is gone.
+pub(crate) fn note_given() {
+    with_own(|local| local.asking.given.set(true));
 }
 
 /// Blocks the calling thread, whose work waits for work of other threads, by calling `block`.

@@ -24,7 +24,7 @@ mod watch;
 mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool};
-pub(crate) use forks::{block_for_work, ran_in_vain, serve, served};
+pub(crate) use forks::{block_for_work, note_given, serve, served};
 pub(crate) use simulation::{NotHere, Playing};
 pub(crate) use sleep::MAX_WORKERS;
 pub use trace::Trace;

@@ -121,6 +121,7 @@ impl Local {
         if chosen.is_some() {
             self.patience.note_wait(Duration::from_nanos(slept.end.saturating_sub(slept.start)));
         }
+        self.asking.wake(slept.end);
         self.watch_on(slept.end);
         let now_ns = self.shared.clock.ns_at(slept.end);
         self.expire_timers(now_ns);

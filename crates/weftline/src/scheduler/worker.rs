@@ -77,7 +77,7 @@ pub(crate) struct Local {
     pub(super) watcher: Watcher,
     /// How long others' slots have been full.
     pub(super) slot_watch: RefCell<SlotWatch>,
-    /// When it asked for forks.
+    /// What it was last awake for.
     pub(super) asking: Asking,
 }
 

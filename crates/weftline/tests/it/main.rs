@@ -18,6 +18,7 @@ mod entry;
 mod fork;
 mod gather;
 mod group;
+mod fork_join;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod idle;
