@@ -19,6 +19,9 @@ mod promotion;
 mod scope;
 #[expect(unsafe_code, reason = "jobs that borrow are kept as if they did not")]
 mod team;
+#[cfg(test)]
+#[expect(unsafe_code, reason = "the models need unguarded writes")]
+mod tests;
 
 pub use join::join;
 pub use scope::{Scope, scope};

@@ -373,10 +373,7 @@ impl Builder {
     {
         self.eager = false;
         self.computes = true;
-        let at = Location::caller();
-        let future = OneCall { call: Some(job) };
-        // SAFETY: closure and output are `Send`: any worker may run it.
-        unsafe { self.start(at, roster.clone(), Home::ANY, future) }
+        self.spawn_in(roster, OneCall { call: Some(job) })
     }
 
     /// As [`spawn_blocking`]. [`eager`](Self::eager) has no effect.
