@@ -47,11 +47,11 @@ pub mod time;
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,
 };
+pub use fork::{Scope, join, scope};
 pub use group::{
     Child, Group, GroupError, TaskSet, as_completed, gather, gather_results, group, race,
     staggered_race,
 };
-pub use fork::{Scope, join, scope};
 pub use task::context;
 
 pub use runtime::{Handle, Runtime, run};

@@ -3,11 +3,11 @@
 //! The closure is called once: by the thread whose stack it is in, or by whoever has claimed the
 //! promotion. The place for what it gives is written by the latter alone, and read after its end.
 
-use super::Payload;
 use super::promotion::Promotion;
 use crate::job::JobHeader;
 use crate::job::latent::Latent;
 use crate::platform::UnsafeCell;
+use crate::task::Payload;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;

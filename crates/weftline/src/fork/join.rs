@@ -1,7 +1,8 @@
 //! `join`: the algorithm.
 
 use super::frame::Frame;
-use super::{Payload, give};
+use super::give;
+use crate::task::Payload;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Calls both closures, possibly at the same time, and returns what they give.

@@ -27,7 +27,6 @@ pub use join::join;
 pub use scope::{Scope, scope};
 
 use crate::job::latent::wanted_here;
-use std::any::Any;
 
 /// Gives a latent fork of the calling thread away, if somebody asks for one: for code that computes
 /// for long without forking.
@@ -37,6 +36,3 @@ pub(crate) fn give_if_wanted() {
         give::answer();
     }
 }
-
-/// What a panic carries.
-type Payload = Box<dyn Any + Send>;

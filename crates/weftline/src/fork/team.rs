@@ -9,14 +9,14 @@
 //! nothing can be added any more.
 
 use super::branch::Branch;
+use super::give;
 use super::scope::Scope;
-use super::{Payload, give};
 use crate::job::{Job, JobHeader, JobVtable};
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::scheduler;
-use crate::task::Origin;
 use crate::task::budget::is_over_since;
+use crate::task::{Origin, Payload};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;

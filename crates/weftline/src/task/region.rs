@@ -423,6 +423,8 @@ impl Deliveries {
     pub(crate) fn put_back(&self) {
         self.0.iter().filter(|delivery| !delivery.handed_on).for_each(put_back);
     }
+}
+
 /// Whether requests from outside are not seen at this place.
 pub(super) fn is_shielded() -> bool {
     find_around(|frame| frame.shields.then_some(())).is_some()
@@ -430,8 +432,8 @@ pub(super) fn is_shielded() -> bool {
 
 /// Calls a function outside of all regions. `shielded`: requests to end the task are not seen.
 pub(super) fn outside<R>(shielded: bool, call: impl FnOnce() -> R) -> R {
-    let asked = Cell::new(false);
-    let frame = Frame { outer: None, name: 0, deadline: None, shields: true, asked };
+    let (asked, took) = (Cell::new(false), Cell::new(false));
+    let frame = Frame { outer: None, name: 0, deadline: None, shields: true, asked, took };
     let _apart = Apart::begin(shielded.then(|| NonNull::from(&frame)));
     call()
 }

@@ -16,9 +16,9 @@ mod entry;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod fork_join;
 mod gather;
 mod group;
-mod fork_join;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod idle;
