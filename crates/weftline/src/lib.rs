@@ -15,6 +15,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`task`] | spawning, join handles, ids, the time slice |
+//! | [`join`](join()), [`scope`](scope()), [`compute`] | CPU-parallel work, on the same workers |
 //! | [`cancel`] | catching a request to end, clean-up, shields |
 //! | [`context`] | task-local variables, which a task inherits from its spawner |
 //! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
