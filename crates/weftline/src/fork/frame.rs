@@ -45,7 +45,7 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Frame<B, RB> {
     pub(super) unsafe fn call(&self) -> RB {
         let closure = self.closure.with_mut(|closure| {
             // SAFETY: exclusive by the caller's promise; not used again.
-            unsafe { ManuallyDrop::take(&mut *closure) }
+            unsafe { closure.cast::<B>().read() }
         });
         closure()
     }
@@ -66,7 +66,7 @@ impl<B: FnOnce() -> RB + Send, RB: Send> Frame<B, RB> {
         promotion.wait();
         self.given.with(|given| {
             // SAFETY: the promotion has ended, after writing it; this is the one that reads it.
-            unsafe { (*given).assume_init_read() }
+            unsafe { given.cast::<Given<RB>>().read() }
         })
     }
 }
@@ -88,6 +88,6 @@ where
     let given = catch_unwind(AssertUnwindSafe(|| unsafe { frame.call() }));
     frame.given.with_mut(|place| {
         // SAFETY: its owner reads it after the end alone, and nobody else does.
-        unsafe { (*place).write(given) };
+        unsafe { place.cast::<Given<RB>>().write(given) };
     });
 }
