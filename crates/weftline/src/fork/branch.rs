@@ -77,11 +77,18 @@ impl Branch {
         CURRENT.with(|current| current.replace(outer));
     }
 
+    /// The branch around it.
+    pub(super) fn parent(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref()
+    }
+
     /// Offers something to whoever waits for this branch or for one around it.
     pub(super) fn offer(&self, offer: Offer) {
         let mut offers = self.offers.lock();
         let ended = take_ended(&mut offers);
-        offers.push(offer);
+        if !offers.iter().any(|other| other.is_same(&offer)) {
+            offers.push(offer);
+        }
         drop(offers);
         drop(ended);
         for branch in self.and_around() {
@@ -188,6 +195,11 @@ impl Offer {
             Offer::Fork(fork) => !fork.has_ended(),
             Offer::Jobs(team) => !team.has_ended(),
         }
+    }
+
+    /// Whether both are the jobs of one scope: a fork is offered once, these whenever there are more.
+    fn is_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Offer::Jobs(one), Offer::Jobs(other)) if Arc::ptr_eq(one, other))
     }
 
     fn claim(&self) -> Option<Claim> {

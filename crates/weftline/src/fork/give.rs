@@ -17,24 +17,28 @@ pub(super) fn answer() {
         wanted_here().by_waiting() && branch.as_ref().is_some_and(|branch| branch.is_asked());
     if by_waiting || served().is_some_and(|shared| shared.answer_idle()) {
         if let Some(promotion) = Promotion::of_oldest(branch.as_ref()) {
-            give(promotion.job(), branch.as_ref(), Offer::Fork(promotion));
+            give(promotion.job());
+            if let Some(branch) = branch {
+                branch.offer(Offer::Fork(promotion));
+            }
         }
     }
 }
 
 /// Asks for help with the jobs of a scope.
 pub(super) fn invite(team: &Arc<Team>) {
-    give(team.invitation(), Branch::current().as_ref(), Offer::Jobs(team.clone()));
+    give(team.invitation());
+    // To whoever waits for what the scope is a part of, wherever the job comes from.
+    if let Some(branch) = team.branch().parent() {
+        branch.offer(Offer::Jobs(team.clone()));
+    }
 }
 
-/// Gives something to the workers, and to those that wait for the branch that the calling code is in.
-fn give(job: Job, branch: Option<&Arc<Branch>>, offer: Offer) {
+/// Gives something to the workers.
+fn give(job: Job) {
     match served() {
         Some(shared) => shared.give(job),
         // No workers: the calling thread, and those that wait, run it.
         None => job.discard(),
-    }
-    if let Some(branch) = branch {
-        branch.offer(offer);
     }
 }

@@ -432,7 +432,7 @@ pub(super) fn is_shielded() -> bool {
 
 /// Calls a function outside of all regions. `shielded`: requests to end the task are not seen.
 pub(super) fn outside<R>(shielded: bool, call: impl FnOnce() -> R) -> R {
-    let (asked, took) = (Cell::new(false), Cell::new(false));
+    let (asked, took) = (Cell::new(false), Cell::new(NOBODY));
     let frame = Frame { outer: None, name: 0, deadline: None, shields: true, asked, took };
     let _apart = Apart::begin(shielded.then(|| NonNull::from(&frame)));
     call()

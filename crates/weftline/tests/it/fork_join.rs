@@ -5,7 +5,7 @@ use crate::rig::{LONG, holder, panic_with, runtime, runtime_of};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::{checkpoint, compute, join, scope, task};
@@ -39,32 +39,23 @@ fn both<RA: Send, RB: Send>(
     let here = thread::current().id();
     let (mut a, mut b) = (Some(a), Some(b));
     loop {
-        let begun = AtomicBool::new(false);
+        // Either of them decides, once, whether they meet this time.
+        let met = OnceLock::new();
         let joined = join(
             || {
                 let began = Instant::now();
-                while !begun.load(Ordering::Acquire) {
-                    if began.elapsed() > Duration::from_millis(20) {
-                        return None;
-                    }
+                while met.get().is_none() && began.elapsed() < Duration::from_millis(20) {
                     std::hint::spin_loop();
                 }
-                a.take().map(|a| a())
+                met.get_or_init(|| false).then(|| a.take().map(|a| a())).flatten()
             },
             || {
-                if thread::current().id() == here {
-                    return None;
-                }
-                begun.store(true, Ordering::Release);
-                b.take().map(|b| b())
+                let elsewhere = thread::current().id() != here;
+                met.get_or_init(|| elsewhere).then(|| b.take().map(|b| b())).flatten()
             },
         );
-        match joined {
-            (Some(a), Some(b)) => return (a, b),
-            (None, None) => {}
-            // It began when `a` had just given up.
-            (None, Some(b)) => return (a.take().expect("`a` was not called")(), b),
-            (Some(_), None) => unreachable!("`a` is called once `b` has begun"),
+        if let (Some(a), Some(b)) = joined {
+            return (a, b);
         }
     }
 }
@@ -412,6 +403,29 @@ fn a_wait_for_a_scope_runs_forks_of_its_jobs() {
         came_back.into_inner()
     });
     assert!(job.wait_timeout(LONG).expect("the scope's thread takes a part").unwrap());
+}
+
+#[test]
+fn a_wait_for_a_scope_runs_what_its_jobs_add() {
+    // The only other worker is busy with the job that adds, and stays so for a while after.
+    let runtime = runtime_of(2);
+    let _entered = runtime.handle().enter();
+    let mut job = compute(|| {
+        let (begun, added) = (OnceLock::new(), OnceLock::new());
+        scope(|s| {
+            s.spawn(|s| {
+                begun.set(thread::current().id()).unwrap();
+                s.spawn(|_| added.set(thread::current().id()).unwrap());
+                spin_until(|| added.get().is_some());
+                thread::sleep(Duration::from_millis(20));
+            });
+            spin_until(|| begun.get().is_some());
+        });
+        (thread::current().id(), begun.into_inner(), added.into_inner())
+    });
+    let (here, begun, added) = job.wait_timeout(LONG).expect("no deadlock").unwrap();
+    assert_ne!(begun, Some(here));
+    assert_eq!(added, Some(here));
 }
 
 #[test]
