@@ -122,6 +122,19 @@ impl Team {
         self.note_end(ended);
     }
 
+    /// Takes an invitation, helps until `enough`, and sends out others while there are jobs.
+    pub(super) fn accept(self: &Arc<Self>, enough: impl Fn() -> bool) {
+        // Relaxed: see `invite`.
+        self.invited.swap(false, Ordering::Relaxed);
+        let invite_next = || {
+            if self.has_jobs() {
+                self.invite();
+            }
+        };
+        self.help(invite_next, enough);
+        invite_next();
+    }
+
     fn call(self: &Arc<Self>, call: Call<'static>) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(self))) {
             self.note_panic(panic);
@@ -189,16 +202,8 @@ unsafe fn run_invitation(job: NonNull<JobHeader>) {
     // SAFETY: `Arc::into_raw` gave it; taken back once.
     let team = unsafe { Arc::from_raw(job.cast::<Team>().as_ptr()) };
     scheduler::note_given();
-    // Relaxed: see `Team::invite`.
-    team.invited.swap(false, Ordering::Relaxed);
-    let invite_next = || {
-        if team.has_jobs() {
-            team.invite();
-        }
-    };
     let began = Instant::now();
-    team.help(invite_next, || is_over_since(began));
-    invite_next();
+    team.accept(|| is_over_since(began));
 }
 
 /// # Safety

@@ -116,7 +116,7 @@ fn the_last_job_of_a_scope_ends_it() {
             count.count();
         });
         let helped = team.clone();
-        let helper = thread::spawn(move || helped.help(|| {}, || false));
+        let helper = thread::spawn(move || helped.accept(|| false));
         team.finish();
         assert_eq!(runs.count(), 2, "what the job wrote is seen");
         helper.join().unwrap();
@@ -137,7 +137,7 @@ fn a_job_that_is_added_while_the_scope_falls_asleep_is_run() {
         });
         let helped = team.clone();
         // It leaves after one job, whatever that has added.
-        let helper = thread::spawn(move || helped.help(|| {}, || true));
+        let helper = thread::spawn(move || helped.accept(|| true));
         team.finish();
         assert_eq!(last.load(Ordering::Relaxed), 1);
         helper.join().unwrap();
