@@ -173,7 +173,7 @@ impl Case {
 
     /// Adds every pool that offers fork-join.
     pub fn fork_peers(self, work: impl ForkWork) -> Case {
-        self.fork_peer::<Rayon>(work).fork_peer::<Chili>(work)
+        self.fork_peer::<Weftline>(work).fork_peer::<Rayon>(work).fork_peer::<Chili>(work)
     }
 }
 

@@ -15,7 +15,7 @@ use weftline::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{AsyncPeer, Drivers, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, Drivers, ForkPeer, HttpPeer, Peer, TimerPeer};
 use crate::{http::stream::FuturesIo, record::SUBJECT};
 
 /// A running runtime of ours.
@@ -114,5 +114,28 @@ impl HttpPeer for Weftline {
     async fn accept(listener: &TcpListener) -> io::Result<FuturesIo<TcpStream>> {
         let (stream, _) = listener.accept().await?;
         Ok(FuturesIo(stream))
+    }
+}
+
+impl ForkPeer for Weftline {
+    type Worker<'pool> = ();
+
+    fn enter<F, R>(&self, body: F) -> R
+    where
+        F: FnOnce(&mut ()) -> R + Send,
+        R: Send,
+    {
+        self.runtime.block_on(async { body(&mut ()) })
+    }
+
+    #[inline]
+    fn join<A, B, RA, RB>(_worker: &mut (), a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&mut ()) -> RA + Send,
+        B: FnOnce(&mut ()) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        weftline::join(|| a(&mut ()), || b(&mut ()))
     }
 }

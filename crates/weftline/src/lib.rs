@@ -15,6 +15,7 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`task`] | spawning, join handles, ids, the time slice |
+//! | [`join`](join()), [`scope`](scope()), [`compute`] | CPU-parallel work, on the same workers |
 //! | [`cancel`] | catching a request to end, clean-up, shields |
 //! | [`context`] | task-local variables, which a task inherits from its spawner |
 //! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
@@ -29,7 +30,8 @@
 //! in [`time`] [asks them to end](cancel).
 
 mod driver;
-#[expect(unsafe_code, reason = "a job is a type-erased pointer")]
+mod fork;
+#[expect(unsafe_code, reason = "a job is a type-erased pointer, a latent fork one into a stack")]
 mod job;
 mod platform;
 mod scheduler;
@@ -46,6 +48,7 @@ pub mod time;
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,
 };
+pub use fork::{Scope, join, scope};
 pub use group::{
     Child, Group, GroupError, TaskSet, as_completed, gather, gather_results, group, race,
     staggered_race,
@@ -54,7 +57,8 @@ pub use task::context;
 
 pub use runtime::{Handle, Runtime, run};
 pub use task::{
-    JoinError, JoinHandle, Task, spawn, spawn_blocking, spawn_local, spawn_pinned, yield_now,
+    JoinError, JoinHandle, Task, compute, spawn, spawn_blocking, spawn_local, spawn_pinned,
+    yield_now,
 };
 
 /// Makes an `async fn main` the program's main function: it runs as by [`run`], and the system's request

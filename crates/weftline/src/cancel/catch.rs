@@ -1,5 +1,6 @@
 //! Catching a request to end, and handing it on.
 
+use crate::fork;
 use crate::task::region::{self, Catching, Caught, Delivery};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -170,6 +171,8 @@ impl<T> Future for Resume<T> {
 /// Asks whether the task that runs this code was asked to end, for code that computes or blocks
 /// and so is never suspended.
 ///
+/// Code inside of a [`join`](crate::join()) lets an idle worker have a part of the work here, too.
+///
 /// # Errors
 ///
 /// The request, which is delivered by that. A blocking job that returns it has returned: its handle
@@ -195,6 +198,7 @@ impl<T> Future for Resume<T> {
 /// });
 /// ```
 pub fn checkpoint() -> Result<(), Cancelled> {
+    fork::give_if_wanted();
     match region::take_undelivered() {
         None => Ok(()),
         Some(delivery) => Err(Cancelled(delivery)),

@@ -3,7 +3,7 @@
 use super::handle::{Handle, NoRuntime};
 use crate::driver::Driver;
 use crate::driver::timers::Timers;
-use crate::scheduler::local_timers;
+use crate::scheduler::{local_timers, serve};
 use crate::task::{EnteredRoster, Pace, Roster, is_blocking};
 use std::cell::RefCell;
 use std::io;
@@ -31,6 +31,7 @@ pub struct EnterGuard {
 
 /// Puts a runtime around the calling thread.
 pub(super) fn enter(handle: Handle, roster: Arc<Roster>) -> EnterGuard {
+    serve(Some(handle.instance.shared.clone()));
     EnterGuard {
         outer: CURRENT.with(|current| current.replace(Some(handle))),
         _roster: EnteredRoster::enter(roster),
@@ -41,6 +42,7 @@ pub(super) fn enter(handle: Handle, roster: Arc<Roster>) -> EnterGuard {
 impl Drop for EnterGuard {
     fn drop(&mut self) {
         let outer = self.outer.take();
+        serve(outer.as_ref().map(|handle| handle.instance.shared.clone()));
         // A thread that is ending has no runtime to restore. What was entered is dropped outside
         // of the borrow, since it may be the last handle.
         let entered = CURRENT.try_with(|current| current.replace(outer));

@@ -210,6 +210,29 @@ impl Handle {
         task::Builder::new().spawn_blocking_in(self.roster(), job)
     }
 
+    /// Runs a closure that computes on one of the workers; see [`compute`](crate::compute()).
+    ///
+    /// # Panics
+    ///
+    /// In a forked child process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let job = runtime.handle().compute(|| (1..=10).product::<u32>());
+    /// assert_eq!(job.wait()?, 3_628_800);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn compute<C, T>(&self, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        task::Builder::new().compute_in(self.roster(), job)
+    }
+
     /// All tasks that have not ended, those that one thread has spawned in that order; the futures
     /// that threads block on are among them.
     ///

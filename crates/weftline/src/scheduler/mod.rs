@@ -3,11 +3,12 @@
 //! Begin reading here: [`Shared`] is everything that all workers of a runtime see. `worker.rs` is
 //! the loop that each of them runs, `queues.rs` and `steal.rs` are where its jobs come from,
 //! `sleep.rs` decides who sleeps and who is woken, `watch.rs` who looks after what a running worker
-//! leaves behind, `park.rs` blocks. `blocking.rs` is apart: the
-//! threads for jobs that may block.
+//! leaves behind, `park.rs` blocks, `forks.rs` asks those that compute for a part of it. `blocking.rs`
+//! is apart: the threads for jobs that may block.
 
 mod actors;
 mod blocking;
+mod forks;
 mod pace;
 mod park;
 #[expect(unsafe_code, reason = "a job passes through an atomic pointer")]
@@ -23,6 +24,7 @@ mod watch;
 mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool};
+pub(crate) use forks::{block_for_work, note_given, serve, served};
 pub(crate) use simulation::{NotHere, Playing};
 pub(crate) use sleep::MAX_WORKERS;
 pub use trace::Trace;
@@ -32,6 +34,7 @@ use crate::driver::Driver;
 use crate::driver::clock::Clock;
 use crate::driver::timers::Timers;
 use crate::job::Job;
+use crate::job::wanted::Wanted;
 use crate::platform::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use crate::platform::deque::{Stealer, Worker};
 use crate::platform::global::{self, AtomicUsize};
@@ -57,6 +60,8 @@ pub(crate) struct Shared {
     sleep: Sleep,
     /// Who watches meanwhile.
     watch: Watch,
+    /// Who would run a fork.
+    wanted: &'static Wanted,
     /// The kernel's events.
     pub(crate) driver: Arc<Driver>,
     /// The right to wait in the driver.
@@ -132,6 +137,7 @@ impl Shared {
             injector: ShardedInjector::new(workers),
             sleep: Sleep::new(workers, acting_workers),
             watch: Watch::new(),
+            wanted: Wanted::assign(),
             driver,
             driver_token: DriverToken::new(),
             outside_timers: Arc::new(Timers::new()),

@@ -76,6 +76,7 @@ impl Local {
     fn block(&self, in_driver: bool) -> (Range<u64>, bool) {
         let shared = &*self.shared;
         let began_ns = shared.clock.system_ns();
+        self.ask_for_forks(began_ns);
         let mut acts = false;
         let limit = self.time_to_sleep(began_ns, in_driver);
         let parker = &shared.remotes[self.index].parker;
@@ -120,6 +121,7 @@ impl Local {
         if chosen.is_some() {
             self.patience.note_wait(Duration::from_nanos(slept.end.saturating_sub(slept.start)));
         }
+        self.asking.wake(slept.end);
         self.watch_on(slept.end);
         let now_ns = self.shared.clock.ns_at(slept.end);
         self.expire_timers(now_ns);

@@ -160,6 +160,7 @@ impl Local {
         if !watcher.counted.get() {
             return;
         }
+        self.ask_for_all();
         if !self.shared.clock.is_virtual() {
             self.expire_overdue_timers(now_ns);
         }

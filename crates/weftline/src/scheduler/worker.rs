@@ -1,6 +1,7 @@
 //! A worker: the loop that finds a job, runs it, and parks when there is none.
 
 use super::Shared;
+use super::forks::Asking;
 use super::queues::steal_from;
 use super::sleep::Searching;
 use super::steal::{SlotWatch, Victims};
@@ -51,7 +52,7 @@ pub(crate) struct Local {
     /// What only this worker may run, the oldest first.
     pinned: RefCell<VecDeque<Job>>,
     /// Polls begun.
-    polls: Cell<u64>,
+    pub(super) polls: Cell<u64>,
     /// Whether a pinned job came first when there were jobs of both kinds.
     pinned_turn: Cell<bool>,
     /// Jobs taken from the slot in a row.
@@ -76,6 +77,8 @@ pub(crate) struct Local {
     pub(super) watcher: Watcher,
     /// How long others' slots have been full.
     pub(super) slot_watch: RefCell<SlotWatch>,
+    /// What it was last awake for.
+    pub(super) asking: Asking,
 }
 
 impl Local {
@@ -99,6 +102,7 @@ impl Local {
             patience: Patience::new(),
             watcher: Watcher::new(),
             slot_watch: RefCell::new(SlotWatch::new(workers)),
+            asking: Asking::new(),
         }
     }
 
@@ -384,7 +388,7 @@ impl Local {
             return self.queue.push(job);
         }
         let for_others = match reason {
-            Reason::Again | Reason::AgainLater => Some(job),
+            Reason::Again | Reason::AgainLater | Reason::Computes => Some(job),
             Reason::Spawned | Reason::Woken => remote.slot.put(job),
         };
         if let Some(job) = for_others {
@@ -424,6 +428,23 @@ pub(super) fn schedule_here(shared: &Arc<Shared>, job: Job, reason: Reason) -> O
         }
     });
     job
+}
+
+/// Puts a job into the calling worker's queue, without telling anybody; gives it back where the
+/// thread is none of `shared`'s.
+pub(super) fn push_here(shared: &Arc<Shared>, job: Job) -> Option<Job> {
+    let mut job = Some(job);
+    with_local(shared, |local| {
+        if let Some(job) = job.take() {
+            local.queue.push(job);
+        }
+    });
+    job
+}
+
+/// Lends this thread's worker, whose ever it is.
+pub(super) fn with_own(act: impl FnOnce(&Local)) {
+    let _ = LOCAL.try_with(|current| current.borrow().as_deref().map(act));
 }
 
 /// Queues a pinned job where the calling thread is its worker; gives it back otherwise.

@@ -1,9 +1,11 @@
 //! Which task this thread is polling, and what the regions inside of that poll tell each other.
 
+use super::context::{Context, Entered};
 use super::raw::{Header, RawTask};
-use super::region::Frame;
+use super::region::{self, Frame};
 use super::state::Suspension;
 use super::{Id, Task, span, waker};
+use crate::job::latent::Segment;
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::task::Waker;
@@ -34,6 +36,8 @@ impl Marks {
     pub(super) const HELD: Self = Self(1 << 2);
     /// A region beside the code that runs can take a delivery.
     pub(super) const CATCHES: Self = Self(1 << 3);
+    /// This is a fork of the task on another thread, with a context of its own.
+    const FORKED: Self = Self(1 << 4);
     /// Those that are kept apart for the inside of a region.
     const BESIDE: Self = Self(Self::HELD.0 | Self::CATCHES.0);
 
@@ -124,6 +128,8 @@ impl Polling {
 pub(crate) struct CurrentTask {
     /// The poll around it, if there is one: polls nest where a task starts another one eagerly.
     outer: Option<(RawTask, Option<NonNull<Frame>>, Marks)>,
+    /// Forks that are noted around it are none of the task's.
+    _segment: Option<Segment>,
     /// The tracing span around the task.
     _span: span::Entered,
 }
@@ -132,14 +138,19 @@ impl CurrentTask {
     /// `deliver`: a request to cancel waits for the task's next suspension.
     #[inline]
     pub(crate) fn enter(task: RawTask, deliver: bool) -> Self {
+        Self::enter_marked(Some(task), if deliver { Marks::DELIVERS } else { Marks::NONE })
+    }
+
+    #[inline]
+    fn enter_marked(task: Option<RawTask>, marks: Marks) -> Self {
         let outer = POLLING.with(|polling| {
-            let outer = polling.task.replace(Some(task));
+            let outer = polling.task.replace(task);
             let outer = outer.map(|outer| (outer, polling.innermost.get(), polling.marks.get()));
             polling.innermost.set(None);
-            polling.marks.set(if deliver { Marks::DELIVERS } else { Marks::NONE });
+            polling.marks.set(marks);
             outer
         });
-        Self { outer, _span: span::enter_current() }
+        Self { outer, _segment: Segment::begin(), _span: span::enter_current() }
     }
 
     /// What the poll has left behind.
@@ -169,6 +180,45 @@ pub(super) fn with_current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
     let task = POLLING.with(|polling| polling.task.get())?;
     // SAFETY: a task that is being polled is alive.
     Some(look(unsafe { task.header() }))
+}
+
+/// As [`with_current`], where the task's context is the one of the code that runs here.
+#[inline]
+pub(super) fn with_context_owner<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
+    if Polling::marks().has(Marks::FORKED) { None } else { with_current(look) }
+}
+
+/// Where a fork comes from: what is true of it on whatever thread it runs.
+pub(crate) struct Origin {
+    /// The task that forked.
+    task: Option<RawTask>,
+    /// The task-local variables there.
+    context: Context,
+    /// Whether requests to end the task are not seen there.
+    shielded: bool,
+}
+
+impl Origin {
+    /// The code that runs here.
+    pub(crate) fn here() -> Self {
+        Self {
+            task: POLLING.with(|polling| polling.task.get()),
+            context: Context::current(),
+            shielded: region::is_shielded(),
+        }
+    }
+
+    /// Calls a function as a part of the code that this was made by.
+    ///
+    /// # Safety
+    ///
+    /// The poll in which this was made goes on until this returns.
+    pub(crate) unsafe fn run<R>(&self, call: impl FnOnce() -> R) -> R {
+        let _current = CurrentTask::enter_marked(self.task, Marks::FORKED);
+        let mut context = self.context.clone();
+        let _entered = Entered::enter(&mut context);
+        region::outside(self.shielded, call)
+    }
 }
 
 /// The id of the task that is being polled here.

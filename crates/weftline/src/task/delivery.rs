@@ -9,7 +9,7 @@
 use super::Id;
 use super::current::{Marks, Polling, with_current};
 use super::extra::CancelReason;
-use super::region::{find_around, innermost};
+use super::region::{find_around, innermost, is_shielded};
 
 /// A request that was delivered, to be kept or handed on.
 #[derive(Debug)]
@@ -73,8 +73,7 @@ pub(super) fn take_delivery() -> Option<Delivery> {
 
 #[cold]
 fn take_asked() -> Option<Delivery> {
-    let is_shielded = find_around(|frame| frame.shields.then_some(())).is_some();
-    let of_task = if is_shielded { None } else { take_from_task() };
+    let of_task = if is_shielded() { None } else { take_from_task() };
     let mut of_region = None;
     find_around(|frame| {
         if frame.asked.replace(false) {

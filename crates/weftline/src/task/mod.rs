@@ -51,10 +51,10 @@ pub use handle::JoinHandle;
 pub use hooks::{Unhandled, UnhandledKind};
 pub use id::Id;
 pub use shared::SharedHandle;
-pub use spawn::{Builder, spawn, spawn_blocking, spawn_local, spawn_pinned};
+pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
-pub(crate) use current::is_woken;
+pub(crate) use current::{Origin, is_woken};
 pub(crate) use driven::block_on;
 pub(crate) use error::Payload;
 pub(crate) use extra::CancelReason;

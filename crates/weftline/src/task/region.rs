@@ -413,6 +413,18 @@ pub(super) fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Optio
     None
 }
 
+/// Whether requests from outside are not seen at this place.
+pub(super) fn is_shielded() -> bool {
+    find_around(|frame| frame.shields.then_some(())).is_some()
+}
+
+/// Calls a function outside of all regions. `shielded`: requests to end the task are not seen.
+pub(super) fn outside<R>(shielded: bool, call: impl FnOnce() -> R) -> R {
+    let frame = Frame { outer: None, shields: true, ..Frame::new(Waker::noop(), None) };
+    let _apart = Apart::begin(shielded.then(|| NonNull::from(&frame)));
+    call()
+}
+
 /// Whether a region around this place ends by itself at `deadline` or before.
 pub(crate) fn ends_by(deadline: Instant) -> bool {
     let sooner = find_around(|frame| {

@@ -27,6 +27,8 @@ pub(crate) enum Reason {
     Again,
     /// As `Again`, but it ran inside of something else, which goes on.
     AgainLater,
+    /// It is new, and computes: others shall begin with it while its spawner goes on.
+    Computes,
 }
 
 /// How a task asks to be run: the one call from here up to the scheduler.

@@ -181,6 +181,39 @@ where
     Builder::new().spawn_blocking(job)
 }
 
+/// Runs a closure that computes on one of the workers, as a task: any of them may take it. Await it
+/// to have what it gives.
+///
+/// The closure holds its worker until it returns; it may split its work by [`join`](crate::join) and
+/// [`scope`](crate::scope). It begins with the caller's [context](crate::context).
+///
+/// # Cancellation
+///
+/// A closure that has not begun when its task is [cancelled](super::Task::cancel) never begins. One
+/// that has begun asks for requests by [`checkpoint`](crate::checkpoint).
+///
+/// # Panics
+///
+/// Outside of a runtime, and in a forked child process. A panic of the closure is in the error that
+/// its [`JoinHandle`] gives.
+///
+/// # Examples
+///
+/// ```
+/// weftline::run(async {
+///     let sum = weftline::compute(|| (1..=1_000_000_u64).sum::<u64>());
+///     assert_eq!(sum.await.unwrap(), 500_000_500_000);
+/// });
+/// ```
+#[track_caller]
+pub fn compute<C, T>(job: C) -> JoinHandle<T>
+where
+    C: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Builder::new().compute(job)
+}
+
 /// A task to be spawned, with options.
 ///
 /// # Examples
@@ -205,6 +238,8 @@ pub struct Builder {
     context: Option<LocalContext>,
     /// Whether the first poll happens at once.
     eager: bool,
+    /// Whether it computes rather than waits.
+    computes: bool,
     /// Whether it takes nothing over from its spawner, as a task that serves all.
     inherits_nothing: bool,
 }
@@ -315,6 +350,32 @@ impl Builder {
         unsafe { self.start(at, roster, home, async move { make().await }) }
     }
 
+    /// As [`compute`]. [`eager`](Self::eager) has no effect.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, and in a forked child process.
+    #[track_caller]
+    pub fn compute<C, T>(self, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.compute_in(&current_roster("compute"), job)
+    }
+
+    /// As [`compute`], in the given roster.
+    #[track_caller]
+    pub(crate) fn compute_in<C, T>(mut self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.eager = false;
+        self.computes = true;
+        self.spawn_in(roster, OneCall { call: Some(job) })
+    }
+
     /// As [`spawn_blocking`]. [`eager`](Self::eager) has no effect.
     ///
     /// # Panics
@@ -328,7 +389,7 @@ impl Builder {
     {
         self.eager = false;
         let at = Location::caller();
-        let future = BlockingJob { job: Some(job) };
+        let future = OneCall { call: Some(job) };
         // SAFETY: closure and output are `Send`.
         unsafe { self.start(at, current_roster("spawn_blocking"), Home::BLOCKING, future) }
     }
@@ -342,7 +403,7 @@ impl Builder {
     {
         self.eager = false;
         let at = Location::caller();
-        let future = BlockingJob { job: Some(job) };
+        let future = OneCall { call: Some(job) };
         // SAFETY: closure and output are `Send`.
         unsafe { self.start(at, roster.clone(), Home::BLOCKING, future) }
     }
@@ -384,7 +445,7 @@ impl Builder {
         // SAFETY: new, of this type, and the only handle.
         let handle = unsafe { JoinHandle::new(task) };
         // SAFETY: the task is new and owned; its spawner is the first owner, and holds the handle.
-        unsafe { enlist(task, self.eager) };
+        unsafe { enlist(task, self.eager, self.computes) };
         handle
     }
 }
@@ -395,7 +456,7 @@ impl Builder {
 ///
 /// The task is new, and nobody else knows it; the caller owns it, and gives that up, but holds the
 /// join handle meanwhile.
-unsafe fn enlist(task: RawTask, eager: bool) {
+unsafe fn enlist(task: RawTask, eager: bool, computes: bool) {
     // SAFETY: the handle's reference keeps the task alive, also once it is queued.
     let header = unsafe { task.header() };
     // SAFETY: passed on.
@@ -416,21 +477,23 @@ unsafe fn enlist(task: RawTask, eager: bool) {
     }
     // SAFETY: owned, and given up to the job.
     let job = unsafe { task.job() };
-    header.roster.schedule(job, header.home, Reason::Spawned);
+    let reason = if computes { Reason::Computes } else { Reason::Spawned };
+    header.roster.schedule(job, header.home, reason);
 }
 
 /// A closure as a future that is ready at its first poll.
-struct BlockingJob<C> {
-    job: Option<C>,
+struct OneCall<C> {
+    /// The closure, until it is called.
+    call: Option<C>,
 }
 
-impl<C> Unpin for BlockingJob<C> {}
+impl<C> Unpin for OneCall<C> {}
 
-impl<C: FnOnce() -> T, T> Future for BlockingJob<C> {
+impl<C: FnOnce() -> T, T> Future for OneCall<C> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-        let job = self.job.take().expect("a blocking job runs once");
-        Poll::Ready(job())
+        let call = self.call.take().expect("a future that is ready is not polled");
+        Poll::Ready(call())
     }
 }

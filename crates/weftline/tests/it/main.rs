@@ -16,6 +16,7 @@ mod entry;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod fork_join;
 mod gather;
 mod group;
 mod hooks;

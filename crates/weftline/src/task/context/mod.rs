@@ -30,6 +30,7 @@ mod place;
 mod scoped;
 
 pub use key::{LocalKey, NotSet, Previous};
+pub(crate) use place::Entered;
 pub use scoped::Scoped;
 
 use map::{KeyId, Map, Value};

@@ -1,5 +1,5 @@
 //! Where the current context is kept: with the task that runs here, or with the thread where none
-//! does.
+//! does, or a fork of one from another thread.
 //!
 //! A task's context stays in its `Extra` also while it is polled, so that polling a task need not
 //! look whether it has one, whatever is polled inside of whatever. No foreign code runs
@@ -7,7 +7,8 @@
 
 use super::Context;
 use super::map::{KeyId, Value};
-use crate::task::current::with_current;
+use crate::job::latent::Segment;
+use crate::task::current::with_context_owner;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -29,7 +30,7 @@ thread_local! {
 /// Looks into the current context. A thread that is ending has an empty one.
 #[inline]
 fn look<R>(read: impl Fn(&Context) -> R) -> R {
-    let in_task = with_current(|header| match header.extra.get() {
+    let in_task = with_context_owner(|header| match header.extra.get() {
         Some(extra) => read(&extra.context.lock()),
         None => read(&Context::EMPTY),
     });
@@ -41,9 +42,9 @@ fn look<R>(read: impl Fn(&Context) -> R) -> R {
 
 /// Changes the current context. On a thread that is ending nothing can be changed any more.
 fn change<R: Default>(write: impl FnOnce(&mut Context) -> R) -> R {
-    let in_task = with_current(|_| ()).is_some();
+    let in_task = with_context_owner(|_| ()).is_some();
     let changed = if in_task {
-        with_current(|header| write(&mut header.extra.get_or_make().context.lock()))
+        with_context_owner(|header| write(&mut header.extra.get_or_make().context.lock()))
     } else {
         OF_THREAD.try_with(|thread| write(&mut thread.0.borrow_mut())).ok()
     };
@@ -69,16 +70,18 @@ pub(super) fn set(key: KeyId, value: Option<Value>) -> Option<Value> {
 
 /// Makes a context the current one until it is dropped; then that context is what has become of
 /// it.
-pub(super) struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     /// Meanwhile, the context before.
     other: &'a mut Context,
+    /// Forks that are noted around it have the context before.
+    _segment: Option<Segment>,
 }
 
 impl<'a> Entered<'a> {
     #[inline]
-    pub(super) fn enter(context: &'a mut Context) -> Self {
-        swap(context);
-        Self { other: context }
+    pub(crate) fn enter(context: &'a mut Context) -> Self {
+        let swapped = swap(context);
+        Self { other: context, _segment: if swapped { Segment::begin() } else { None } }
     }
 }
 
@@ -89,11 +92,13 @@ impl Drop for Entered<'_> {
     }
 }
 
+/// False: there is no difference.
 #[inline]
-fn swap(other: &mut Context) {
+fn swap(other: &mut Context) -> bool {
     // Most futures run where nobody ever set a variable: nothing is installed for those.
     if other.is_empty() && look(Context::is_empty) {
-        return;
+        return false;
     }
     change(|context| std::mem::swap(context, other));
+    true
 }

@@ -1,0 +1,222 @@
+//! Who may run what while it waits.
+//!
+//! What is given away during something that somebody waits for is offered in the *branch* of that
+//! something, too. So branches are a tree, which lies within the tree of all forks. A thread that
+//! waits for a branch to end runs what is offered in it, or in a branch below, and nothing else: all
+//! that is a part of what it waits for. Where nothing is offered it asks for some (`Wanted`), which
+//! whoever runs in the branch sees, and sleeps until there is an offer or the end has come.
+
+use super::promotion::Promotion;
+use super::team::Team;
+use crate::job::latent::{Segment, wanted_here};
+use crate::job::wanted::Wanted;
+use crate::platform::Mutex;
+use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::parker::{Parker, Unpark};
+use crate::scheduler::block_for_work;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+thread_local! {
+    /// The branch that the code on this thread runs in.
+    static CURRENT: RefCell<Option<Arc<Branch>>> = const { RefCell::new(None) };
+}
+
+/// What is given away while something runs.
+pub(super) struct Branch {
+    /// The branch around it.
+    parent: Option<Arc<Branch>>,
+    /// What was given away; some of it is taken or has ended already.
+    offers: Mutex<Vec<Offer>>,
+    /// How the one who waits for the end is woken.
+    parker: Parker,
+    /// Whether that one asks for something to do, and is counted in `wanted`.
+    asks: AtomicBool,
+    /// Where it asks.
+    wanted: &'static Wanted,
+}
+
+/// What may be run by whoever waits for a branch.
+#[derive(Clone)]
+pub(super) enum Offer {
+    /// A fork.
+    Fork(Arc<Promotion>),
+    /// The jobs of a scope.
+    Jobs(Arc<Team>),
+}
+
+/// Something to run.
+enum Claim {
+    /// A fork that was claimed.
+    Fork(Arc<Promotion>),
+    /// A scope that has jobs, most likely.
+    Jobs(Arc<Team>),
+}
+
+impl Branch {
+    pub(super) fn new(parent: Option<Arc<Branch>>) -> Arc<Self> {
+        Arc::new(Self {
+            parent,
+            offers: Mutex::new(Vec::new()),
+            parker: Parker::new(),
+            asks: AtomicBool::new(false),
+            wanted: wanted_here(),
+        })
+    }
+
+    /// The branch that the calling code runs in.
+    pub(super) fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
+    /// Runs something in this branch; it must not unwind.
+    pub(super) fn enter(self: &Arc<Self>, run: impl FnOnce()) {
+        let _segment = Segment::begin();
+        let outer = CURRENT.with(|current| current.replace(Some(self.clone())));
+        run();
+        CURRENT.with(|current| current.replace(outer));
+    }
+
+    /// The branch around it.
+    pub(super) fn parent(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref()
+    }
+
+    /// Offers something to whoever waits for this branch or for one around it.
+    pub(super) fn offer(&self, offer: Offer) {
+        let mut offers = self.offers.lock();
+        let ended = take_ended(&mut offers);
+        if !offers.iter().any(|other| other.is_same(&offer)) {
+            offers.push(offer);
+        }
+        drop(offers);
+        drop(ended);
+        for branch in self.and_around() {
+            branch.stop_asking();
+            branch.wake();
+        }
+    }
+
+    /// What this branch stands for has ended: nothing is offered any more.
+    pub(super) fn end(&self) {
+        // All of it has ended, since whoever forks waits.
+        let offers = std::mem::take(&mut *self.offers.lock());
+        drop(offers);
+        self.wake();
+    }
+
+    /// Waits until `has_ended`, after which this branch is woken. Meanwhile it runs what the caller has
+    /// by `run_own`, which says whether there was anything, and what is offered.
+    pub(super) fn wait(&self, has_ended: impl Fn() -> bool, run_own: impl Fn() -> bool) {
+        while !has_ended() {
+            if run_own() {
+                continue;
+            }
+            if let Some(claim) = self.claim() {
+                claim.run();
+                continue;
+            }
+            // What comes after that is told; what came before it is found by another look.
+            if self.ask() {
+                continue;
+            }
+            block_for_work(|| {
+                self.parker.park_patiently(None);
+            });
+        }
+        self.stop_asking();
+    }
+
+    /// There is something new to run for whoever waits for this branch.
+    pub(super) fn wake_if_asked(&self) {
+        if self.stop_asking() {
+            self.wake();
+        }
+    }
+
+    /// Whether somebody who waits for this branch, or for one around it, asks for something to do.
+    pub(super) fn is_asked(&self) -> bool {
+        // Relaxed: a hint.
+        self.and_around().any(|branch| branch.asks.load(Ordering::Relaxed))
+    }
+
+    fn and_around(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |branch| branch.parent.as_deref())
+    }
+
+    /// Something that is offered here or below.
+    fn claim(&self) -> Option<Claim> {
+        let mut offers = self.offers.lock();
+        let ended = take_ended(&mut offers);
+        let claim = offers.iter().find_map(Offer::claim);
+        drop(offers);
+        drop(ended);
+        claim
+    }
+
+    /// Wakes whoever waits for this branch.
+    pub(super) fn wake(&self) {
+        let unpark = self.parker.unpark();
+        debug_assert_eq!(unpark, Unpark::Done, "nobody waits for a branch elsewhere");
+    }
+
+    /// False: it does so already.
+    fn ask(&self) -> bool {
+        // Relaxed: it says who takes the count back; the locks that both sides pass next order it.
+        let newly = !self.asks.swap(true, Ordering::Relaxed);
+        if newly {
+            self.wanted.begin_wait();
+        }
+        newly
+    }
+
+    /// True: it did so.
+    fn stop_asking(&self) -> bool {
+        // Relaxed: as in `ask`.
+        let asked = self.asks.load(Ordering::Relaxed) && self.asks.swap(false, Ordering::Relaxed);
+        if asked {
+            self.wanted.end_wait();
+        }
+        asked
+    }
+}
+
+/// What has ended, to be dropped without a lock.
+fn take_ended(offers: &mut Vec<Offer>) -> Vec<Offer> {
+    let (open, ended) = std::mem::take(offers).into_iter().partition(Offer::is_open);
+    *offers = open;
+    ended
+}
+
+impl Offer {
+    /// Whether it, or what is below, may have something to run.
+    fn is_open(&self) -> bool {
+        match self {
+            Offer::Fork(fork) => !fork.has_ended(),
+            Offer::Jobs(team) => !team.has_ended(),
+        }
+    }
+
+    /// Whether both are the jobs of one scope: a fork is offered once, these whenever there are more.
+    fn is_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Offer::Jobs(one), Offer::Jobs(other)) if Arc::ptr_eq(one, other))
+    }
+
+    fn claim(&self) -> Option<Claim> {
+        match self {
+            Offer::Fork(fork) if fork.claim() => Some(Claim::Fork(fork.clone())),
+            Offer::Fork(fork) => fork.branch().claim(),
+            Offer::Jobs(team) if team.has_jobs() => Some(Claim::Jobs(team.clone())),
+            Offer::Jobs(team) => team.branch().claim(),
+        }
+    }
+}
+
+impl Claim {
+    fn run(self) {
+        match self {
+            Claim::Fork(fork) => fork.run(),
+            Claim::Jobs(team) => team.help(|| {}, || true),
+        }
+    }
+}
