@@ -92,7 +92,7 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
     // SAFETY: an owned task is alive (rule 6).
     let header = unsafe { task.header() };
     if deliver {
-        ring(task);
+        ring(task, header);
     }
     let (polled, left) = {
         let current = CurrentTask::enter(task, deliver);
@@ -120,10 +120,8 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
 
 /// A request is to be delivered: those regions that are polled only when they were woken are woken.
 #[cold]
-fn ring(task: RawTask) {
-    // SAFETY: the caller owns the task, so it is alive (rule 6).
-    let extra = unsafe { task.header() }.extra.get();
-    let wakers = extra.map(|extra| bells::ring(&extra.bells));
+fn ring(task: RawTask, header: &Header) {
+    let wakers = header.extra.get().map(|extra| bells::ring(&extra.bells));
     wakers.into_iter().flatten().for_each(|waker| wake_foreign(task, Some(waker)));
 }
 

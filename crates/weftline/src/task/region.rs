@@ -251,18 +251,15 @@ fn wait_for_the_rung(bells: &Mutex<Bells>, waker: &Waker) {
 /// `holds`: what is inside must not be interrupted.
 #[inline]
 fn hang_bell(bell: &mut OwnBell, waker: &Waker, holds: bool) {
-    let Some(outer) = innermost() else {
-        let is_own = with_current(|header| !waker::is_of(waker, header)) == Some(true);
-        if is_own {
-            hang_in_task(bell, waker, holds);
+    let around = find_around(|outer| {
+        // Nothing from outside is delivered inside of a shield.
+        if !outer.shields && !outer.is_polled_with(waker) {
+            bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
         }
-        return;
-    };
-    // SAFETY: as in `find_around`.
-    let outer = unsafe { outer.as_ref() };
-    // Nothing from outside is delivered inside of a shield.
-    if !outer.shields && !outer.is_polled_with(waker) {
-        bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
+        Some(())
+    });
+    if around.is_none() && with_current(|header| !waker::is_of(waker, header)) == Some(true) {
+        hang_in_task(bell, waker, holds);
     }
 }
 
