@@ -66,7 +66,7 @@ const UNSAFE_PLACES: [Place; 24] = [
     place("crates/weftline/src/task/harness.rs", 51, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
-    place("crates/weftline/src/task/raw.rs", 39, "one allocation with a hand-written vtable"),
+    place("crates/weftline/src/task/raw.rs", 44, "one allocation with a hand-written vtable"),
     place(
         "crates/weftline/src/task/region.rs",
         1,
@@ -77,7 +77,7 @@ const UNSAFE_PLACES: [Place; 24] = [
         2,
         "lists tasks without holding references to them",
     ),
-    place("crates/weftline/src/task/spawn.rs", 13, "a new task is owned by its spawner"),
+    place("crates/weftline/src/task/spawn.rs", 15, "a new task is owned by its spawner"),
     place("crates/weftline/src/task/waker.rs", 9, "a waker has a hand-written vtable"),
 ];
 

@@ -67,6 +67,10 @@ impl OwnBell {
         }
     }
 
+    pub(super) fn is_hung(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The region is suspended no more.
     #[inline]
     pub(super) fn take_down(&mut self) {

@@ -101,6 +101,18 @@ impl Polling {
         POLLING.with(|polling| polling.marks.get())
     }
 
+    /// Whether `waker` is the waker of the task that is polled.
+    #[inline]
+    pub(super) fn is_polled_with(&self, waker: &Waker) -> bool {
+        self.task.get().is_some_and(|task| waker::is_for(waker, task))
+    }
+
+    /// Whether a task is polled, and `waker` is none of its.
+    #[inline]
+    pub(super) fn has_other_waker_than(&self, waker: &Waker) -> bool {
+        self.task.get().is_some_and(|task| !waker::is_for(waker, task))
+    }
+
     /// Says more of it.
     #[inline]
     pub(super) fn mark(&self, marks: Marks) {

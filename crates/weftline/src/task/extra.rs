@@ -82,15 +82,18 @@ impl Extra {
         Self { driver: Some(thread), context, ..Self::default() }
     }
 
-    /// Puts what a new task takes over from its spawner into `extra`, if that is anything.
-    #[inline]
-    pub(crate) fn inherit(extra: &mut Option<Box<Self>>, surroundings: Surroundings) {
+    /// Puts what a new task takes over from its spawner into `extra`, if that is anything. A
+    /// `context` stands for the spawner's.
+    pub(crate) fn inherit(extra: Option<Box<Self>>, context: Option<Context>) -> Option<Box<Self>> {
+        let context = context.unwrap_or_else(Context::current);
+        let surroundings = Surroundings { context, span: span::Captured::here() };
         if surroundings.is_empty() {
-            return;
+            return extra;
         }
-        let extra = extra.get_or_insert_default();
+        let mut extra = extra.unwrap_or_default();
         extra.context = Mutex::new(surroundings.context);
         extra.span.set(surroundings.span);
+        Some(extra)
     }
 
     /// Makes a request to cancel. Under one lock, so that the count and the state word agree.

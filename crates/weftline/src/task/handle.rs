@@ -3,7 +3,7 @@
 use super::current::current_id;
 use super::passing::Passing;
 use super::raw::RawTask;
-use super::region::{self, Delivery};
+use super::region::{self, Delivery, Leaf};
 use super::shared::SharedHandle;
 use super::{Home, Id, JoinError, Task, drive, harness};
 use std::borrow::Cow;
@@ -282,6 +282,7 @@ unsafe fn find_error<T, E: fmt::Display>(output: NonNull<()>) -> Option<String> 
 
 impl<T> JoinHandle<T> {
     /// Polls for the output, and leaves the task alone if a request to end is delivered here.
+    #[inline]
     #[expect(unsafe_code, reason = "takes the output")]
     pub(crate) fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         assert!(!self.taken, "a `JoinHandle` was polled after it gave its output");
@@ -298,6 +299,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// The output of a task that has ended, as was seen by an acquiring look.
+    #[inline]
     #[expect(unsafe_code, reason = "takes the output")]
     pub(super) fn take_finished(&mut self) -> Result<T, JoinError> {
         assert!(self.is_finished() && !self.taken, "the output is there, and is taken once");
@@ -312,13 +314,36 @@ impl<T> Future for JoinHandle<T> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(output) = self.passing.take_output() {
-            return Poll::Ready(output);
+        let awaits_only = !self.passing.is_in_use();
+        if !awaits_only {
+            if let Some(output) = self.passing.take_output() {
+                return Poll::Ready(output);
+            }
         }
-        if let Poll::Ready(output) = self.poll_output(cx) {
-            let is_cancelled = output.as_ref().is_err_and(JoinError::is_cancelled);
-            return self.passing.give(output, is_cancelled, cx);
+        match self.poll_output(cx) {
+            Poll::Ready(Ok(value)) if awaits_only => Poll::Ready(Ok(value)),
+            Poll::Ready(output) => self.end(output, cx),
+            Poll::Pending if awaits_only && Leaf::is_quiet_here(cx) => Poll::Pending,
+            Poll::Pending => self.look_for_requests(cx),
         }
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// The task has ended, perhaps by a request.
+    #[cold]
+    fn end(
+        &mut self,
+        output: Result<T, JoinError>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<T, JoinError>> {
+        let is_cancelled = output.as_ref().is_err_and(JoinError::is_cancelled);
+        self.passing.give(output, is_cancelled, cx)
+    }
+
+    /// The task has not ended: passes the request on that is delivered here.
+    #[cold]
+    fn look_for_requests(&mut self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
         if let Some(delivery) = self.passing.deliver_here(cx) {
             self.pass_on(delivery);
         }

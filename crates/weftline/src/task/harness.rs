@@ -2,7 +2,7 @@
 
 use super::bells::AfterPoll;
 use super::current::{CurrentTask, Marks};
-use super::extra::CancelReason;
+use super::extra::{CancelReason, Extra};
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Header, Polled, RawTask, Unread};
 use super::roster::Reason;
@@ -236,7 +236,13 @@ fn drop_unread(task: RawTask, unread: Unread) {
 fn drop_surroundings(task: RawTask) {
     // SAFETY: all callers hold a reference to the task.
     let header = unsafe { task.header() };
-    let Some(extra) = header.extra.get() else { return };
+    if let Some(extra) = header.extra.get() {
+        empty_extra(task, extra);
+    }
+}
+
+#[cold]
+fn empty_extra(task: RawTask, extra: &Extra) {
     let context = std::mem::take(&mut *extra.context.lock());
     let span = extra.span.take();
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop((context, span)))) {

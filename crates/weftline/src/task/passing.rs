@@ -4,18 +4,16 @@
 use super::region::{Deliveries, Delivery, Leaf};
 use std::task::{Context, Poll};
 
-/// The place where requests reach whoever awaits a task; `O` is what that task ends by.
+/// The place where requests reach whoever awaits a task; `O` is what that task ends by. Empty as
+/// long as none comes, and nobody who is polled only when it was woken awaits the task.
 #[derive(Debug)]
-pub(crate) struct Passing<O> {
-    /// Where they are delivered.
-    leaf: Leaf,
-    /// Those that were passed on, if there are any.
-    passed: Option<Box<PassedOn<O>>>,
-}
+pub(crate) struct Passing<O>(Option<Box<PassedOn<O>>>);
 
 /// Requests to end that were passed on.
 #[derive(Debug)]
 struct PassedOn<O> {
+    /// Where they are delivered.
+    leaf: Leaf,
     /// The requests.
     deliveries: Deliveries,
     /// What the task then ended by.
@@ -24,35 +22,52 @@ struct PassedOn<O> {
 
 impl<O> Default for Passing<O> {
     fn default() -> Self {
-        Self { leaf: Leaf::default(), passed: None }
+        Self(None)
     }
 }
 
 impl<O> Passing<O> {
-    /// Whoever awaits is suspended: the request that is delivered there.
+    fn made(&mut self) -> &mut PassedOn<O> {
+        self.0.get_or_insert_with(|| {
+            let (leaf, deliveries) = (Leaf::default(), Deliveries::default());
+            Box::new(PassedOn { leaf, deliveries, output: None })
+        })
+    }
+
+    /// Whether there is anything in it.
     #[inline]
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whoever awaits is suspended: the request that is delivered there.
     pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
-        self.leaf.deliver_here(cx)
+        if let Some(passed) = &mut self.0 {
+            return passed.leaf.deliver_here(cx);
+        }
+        let mut leaf = Leaf::default();
+        let delivery = leaf.deliver_here(cx);
+        if leaf.has_bell() {
+            self.made().leaf = leaf;
+        }
+        delivery
     }
 
     /// Keeps a request until the task has answered it.
     pub(crate) fn hold(&mut self, delivery: Delivery) {
-        let new = || Box::new(PassedOn { deliveries: Deliveries::default(), output: None });
-        self.passed.get_or_insert_with(new).deliveries.keep(delivery);
+        self.made().deliveries.keep(delivery);
     }
 
     /// The output of a task that was cancelled by a request which then found somebody else beside
     /// this one, and was not handed on there.
-    #[inline]
     pub(crate) fn take_output(&mut self) -> Option<O> {
-        let output = self.passed.as_mut()?.output.take()?;
-        self.passed = None;
+        let output = self.0.as_mut()?.output.take()?;
+        self.0 = None;
         Some(output)
     }
 
     /// Gives the output of a task that has ended, and then the request, if one was passed on.
     /// `is_cancelled`: the task has ended by a request.
-    #[inline]
     pub(crate) fn give(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
         if is_cancelled {
             // Asked to end together with the task: that is no failure of the task.
@@ -60,26 +75,27 @@ impl<O> Passing<O> {
                 self.hold(delivery);
             }
         }
-        if self.passed.is_none() {
-            return Poll::Ready(output);
+        match &self.0 {
+            Some(passed) if !passed.deliveries.is_empty() => {
+                self.return_request(output, is_cancelled, cx)
+            }
+            _ => Poll::Ready(output),
         }
-        self.return_request(output, is_cancelled, cx)
     }
 
     /// The task has answered a request that was passed on to it: with a value, which is kept while
     /// the request comes next; or by ending, and then the request goes on from here.
-    #[cold]
     fn return_request(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
-        let passed = self.passed.as_mut().expect("a request was passed on");
+        let passed = self.made();
         if is_cancelled {
-            self.leaf.close();
+            passed.leaf.close();
             passed.deliveries.renew();
             passed.output = Some(output);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         passed.deliveries.put_back();
-        self.passed = None;
+        self.0 = None;
         Poll::Ready(output)
     }
 }

@@ -15,7 +15,7 @@
 //!    lasts until completion, so a queued job needs none of its own.
 
 use super::error::Payload;
-use super::extra::{CancelReason, ExtraPlace};
+use super::extra::{CancelReason, ErrorFinder, ExtraPlace};
 use super::roster::Roster;
 use super::state::State;
 use super::{Home, Id, JoinError};
@@ -396,27 +396,49 @@ unsafe fn take_output<F: Future>(task: NonNull<Header>, place: NonNull<()>) {
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) -> Unread {
     // SAFETY: the caller holds a reference, and the header is never written (rule 5).
     let extra = unsafe { task.as_ref() }.extra.get();
-    let finder = extra.and_then(|extra| extra.error_finder.get());
+    let error = match extra.and_then(|extra| extra.error_finder.get()) {
+        // SAFETY: passed on; `JoinHandle::report_error` made the finder for this output's type.
+        Some(find) => unsafe { find_error::<F>(task, *find) },
+        None => Unread::Nothing,
+    };
     let drop_it = |stage: *mut Stage<F>| {
-        // SAFETY: the caller has the stage (rule 2). A finished stage holds no pinned future.
-        let stage = unsafe { std::ptr::replace(stage, Stage::Consumed) };
-        let Stage::Finished(Err(error)) = stage else {
-            // What it says and how it is dropped is foreign code.
-            return catch_unwind(AssertUnwindSafe(move || {
-                let mut unread = Unread::Nothing;
-                if let (Stage::Finished(Ok(output)), Some(find)) = (&stage, finder) {
-                    // SAFETY: `JoinHandle::report_error` made the finder for this output's type.
-                    let error = unsafe { find(NonNull::from(output).cast()) };
-                    unread = error.map_or(unread, |error| Unread::Error(Box::new(error)));
-                }
-                drop(stage);
-                unread
-            }));
-        };
-        Ok(error.into_panic().map_or(Unread::Nothing, Unread::Panic))
+        // SAFETY: the caller has the stage (rule 2), which is valid.
+        if let Stage::Finished(Err(_)) = unsafe { &*stage } {
+            // SAFETY: as above. A finished stage holds no pinned future.
+            let stage = unsafe { std::ptr::replace(stage, Stage::Consumed) };
+            let Stage::Finished(Err(error)) = stage else { unreachable!("it was looked at") };
+            return error.into_panic().map_or(Unread::Nothing, Unread::Panic);
+        }
+        // SAFETY: as above.
+        let dropped = unsafe { replace(stage, Stage::Consumed) };
+        dropped.map_or_else(Unread::DropPanicked, |()| error)
     };
     // SAFETY: the vtable's contract.
-    unsafe { with_stage::<F, _>(task, drop_it) }.unwrap_or_else(Unread::DropPanicked)
+    unsafe { with_stage::<F, _>(task, drop_it) }
+}
+
+/// What a task's output says of an error.
+///
+/// # Safety
+///
+/// As for [`drop_output`], and `find` was made for the type of the output.
+#[cold]
+unsafe fn find_error<F: Future>(task: NonNull<Header>, find: ErrorFinder) -> Unread {
+    let look = |stage: *mut Stage<F>| {
+        // SAFETY: the caller has the stage (rule 2), which is valid.
+        let Stage::Finished(Ok(output)) = (unsafe { &*stage }) else { return Unread::Nothing };
+        let output = NonNull::from(output).cast();
+        // What it says is foreign code.
+        // SAFETY: of the finder's type by the caller's promise.
+        let found = catch_unwind(AssertUnwindSafe(|| unsafe { find(output) }));
+        match found {
+            Ok(Some(error)) => Unread::Error(Box::new(error)),
+            Ok(None) => Unread::Nothing,
+            Err(payload) => Unread::DropPanicked(payload),
+        }
+    };
+    // SAFETY: passed on.
+    unsafe { with_stage::<F, _>(task, look) }
 }
 
 unsafe fn free<F: Future>(task: NonNull<Header>) {

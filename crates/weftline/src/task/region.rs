@@ -14,7 +14,6 @@ use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
 pub(crate) use super::delivery::{Deliveries, Delivery, renew, take_undelivered};
 use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over};
-use super::waker;
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::{Cell, OnceCell};
@@ -247,25 +246,32 @@ fn wait_for_the_rung(bells: &Mutex<Bells>, waker: &Waker) {
     }
 }
 
+/// Whether the code that runs is polled with another waker than whoever is around it, and could be
+/// asked from there. (Nothing from outside is delivered inside of a shield.)
+#[inline]
+fn has_own_waker(waker: &Waker) -> bool {
+    let in_region = find_around(|outer| Some(!outer.shields && !outer.is_polled_with(waker)));
+    in_region.unwrap_or_else(|| Polling::with(|polling| polling.has_other_waker_than(waker)))
+}
+
 /// A region is suspended: where it has a waker of its own, it leaves that with whoever is around it.
 /// `holds`: what is inside must not be interrupted.
 #[inline]
 fn hang_bell(bell: &mut OwnBell, waker: &Waker, holds: bool) {
-    let around = find_around(|outer| {
-        // Nothing from outside is delivered inside of a shield.
-        if !outer.shields && !outer.is_polled_with(waker) {
-            bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
-        }
-        Some(())
-    });
-    if around.is_none() && with_current(|header| !waker::is_of(waker, header)) == Some(true) {
-        hang_in_task(bell, waker, holds);
+    if has_own_waker(waker) {
+        hang_own(bell, waker, holds);
     }
 }
 
 #[cold]
-fn hang_in_task(bell: &mut OwnBell, waker: &Waker, holds: bool) {
-    with_current(|header| bell.hang(&header.extra.get_or_make().bells, waker, holds));
+fn hang_own(bell: &mut OwnBell, waker: &Waker, holds: bool) {
+    let in_region = find_around(|outer| {
+        bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
+        Some(())
+    });
+    if in_region.is_none() {
+        with_current(|header| bell.hang(&header.extra.get_or_make().bells, waker, holds));
+    }
 }
 
 /// The innermost region around the code that runs.
@@ -352,12 +358,27 @@ impl Catching {
 pub(crate) struct Leaf(OwnBell);
 
 impl Leaf {
-    /// The leaf is pending: the request that is delivered to it.
+    /// Whether nothing can be delivered to a leaf here in this poll, nor would it hang a bell; what
+    /// nearly always is so. Says that the leaf catches.
     #[inline]
+    pub(crate) fn is_quiet_here(cx: &Context<'_>) -> bool {
+        Polling::with(|polling| {
+            polling.mark(Marks::CATCHES);
+            let is_alone = polling.innermost.get().is_none() && !polling.marks.get().delivers();
+            is_alone && polling.is_polled_with(cx.waker())
+        })
+    }
+
+    /// The leaf is pending: the request that is delivered to it.
     pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
         Polling::with(|polling| polling.mark(Marks::CATCHES));
         hang_bell(&mut self.0, cx.waker(), false);
         take_delivery()
+    }
+
+    /// Whether it is polled only when it was woken, and so must be kept from poll to poll.
+    pub(crate) fn has_bell(&self) -> bool {
+        self.0.is_hung()
     }
 
     /// The leaf catches nothing any more.

@@ -126,6 +126,7 @@ impl Roster {
     /// # Safety
     ///
     /// The task stays alive until [`Roster::remove`].
+    #[inline]
     pub(crate) unsafe fn insert(&self, task: RawTask) -> Admission {
         // SAFETY: alive by the caller's promise.
         let header = unsafe { task.header() };

@@ -4,8 +4,8 @@ use super::context::Context as LocalContext;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
-use super::surroundings::Surroundings;
-use super::{Admission, Home, Id, JoinHandle, Reason, Roster, current, harness, span};
+use super::surroundings::{Spawner, Surroundings};
+use super::{Admission, Home, Id, JoinHandle, Reason, Roster, harness};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
 use std::future::Future;
@@ -83,7 +83,20 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Builder::new().spawn(future)
+    let spawner = Surroundings::of_spawner();
+    // Nearly all tasks have nothing beside their header.
+    let extra = if spawner.has_none { None } else { Extra::inherit(None, None) };
+    let roster = current_roster("spawn");
+    let birth = Birth {
+        extra,
+        parent: spawner.id,
+        spawned_at: Location::caller(),
+        home: Home::ANY,
+        eager: false,
+        computes: false,
+    };
+    // SAFETY: `Send` future and output: any worker may run it.
+    unsafe { birth.launch(roster, future) }
 }
 
 /// Gives a future that is not `Send` to the worker that this code runs on; it never leaves it.
@@ -246,6 +259,7 @@ pub struct Builder {
 
 impl Builder {
     /// A task without name that is queued as usual.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
@@ -423,29 +437,62 @@ impl Builder {
         F: Future + 'static,
         F::Output: 'static,
     {
+        let spawner =
+            if self.inherits_nothing { Spawner::NOBODY } else { Surroundings::of_spawner() };
+        let extra = match self.inherits_nothing {
+            true => self.extra,
+            false => Extra::inherit(self.extra, self.context),
+        };
+        let (parent, eager, computes) = (spawner.id, self.eager, self.computes);
+        let birth = Birth { extra, parent, spawned_at, home, eager, computes };
+        // SAFETY: passed on.
+        unsafe { birth.launch(roster, future) }
+    }
+}
+
+/// What is known of a task before it is one.
+struct Birth {
+    /// What it has beside its header.
+    extra: Option<Box<Extra>>,
+    /// Which task spawns it.
+    parent: Option<Id>,
+    /// Where in the program.
+    spawned_at: &'static Location<'static>,
+    /// Where it may run.
+    home: Home,
+    /// Whether the first poll happens at once.
+    eager: bool,
+    /// Whether it computes rather than waits.
+    computes: bool,
+}
+
+impl Birth {
+    /// # Safety
+    ///
+    /// The future and its output may go wherever `home` allows.
+    #[inline]
+    unsafe fn launch<F>(self, roster: Arc<Roster>, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         roster.generation().assert_same_process();
-        let mut extra = self.extra;
-        let mut parent = None;
-        if !self.inherits_nothing {
-            parent = current::current_id();
-            let context = self.context.unwrap_or_else(LocalContext::current);
-            Extra::inherit(&mut extra, Surroundings { context, span: span::Captured::here() });
-        }
+        let (eager, computes) = (self.eager, self.computes);
         let task = RawTask::new(future, |vtable| Header {
             vtable,
             state: State::new(),
             roster,
             id: Id::next(),
-            parent,
-            spawned_at,
-            extra: ExtraPlace::new(extra),
+            parent: self.parent,
+            spawned_at: self.spawned_at,
+            extra: ExtraPlace::new(self.extra),
             slot: AtomicU32::new(0),
-            home,
+            home: self.home,
         });
         // SAFETY: new, of this type, and the only handle.
         let handle = unsafe { JoinHandle::new(task) };
         // SAFETY: the task is new and owned; its spawner is the first owner, and holds the handle.
-        unsafe { enlist(task, self.eager, self.computes) };
+        unsafe { enlist(task, eager, computes) };
         handle
     }
 }

@@ -2,7 +2,22 @@
 //! variables, and the tracing span.
 
 use super::context::Context;
-use super::span;
+use super::current::{current_id, with_context_owner};
+use super::{Id, span};
+
+/// Who spawns a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spawner {
+    /// Its task.
+    pub(crate) id: Option<Id>,
+    /// It has no surroundings to hand down. If not, it may have.
+    pub(crate) has_none: bool,
+}
+
+impl Spawner {
+    /// Nobody who would hand anything down.
+    pub(crate) const NOBODY: Self = Self { id: None, has_none: true };
+}
 
 /// What is around some place of the program.
 #[derive(Debug)]
@@ -18,6 +33,16 @@ impl Surroundings {
     #[inline]
     pub(crate) fn here() -> Self {
         Self { context: Context::current(), span: span::Captured::here() }
+    }
+
+    /// What a spawner knows at a glance.
+    #[inline]
+    pub(crate) fn of_spawner() -> Spawner {
+        let of_task = with_context_owner(|header| Spawner {
+            id: Some(header.id),
+            has_none: !span::MAY_BE_ENTERED && header.extra.get().is_none(),
+        });
+        of_task.unwrap_or_else(|| Spawner { id: current_id(), has_none: false })
     }
 
     /// Whether there is nothing.

@@ -19,6 +19,12 @@ pub(crate) unsafe fn borrowed(task: RawTask) -> BorrowedWaker {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
 }
 
+/// Whether a waker is one of `task`.
+#[inline]
+pub(crate) fn is_for(waker: &Waker, task: RawTask) -> bool {
+    std::ptr::eq(waker.data(), task.into_data()) && std::ptr::eq(waker.vtable(), &VTABLE)
+}
+
 /// Whether a waker is one of the task that `header` begins.
 #[inline]
 pub(crate) fn is_of(waker: &Waker, header: &Header) -> bool {

@@ -5,9 +5,9 @@
 #[cfg(feature = "tracing")]
 mod traced;
 #[cfg(feature = "tracing")]
-pub(crate) use traced::{Captured, Entered, SpanPlace, enter_current};
+pub(crate) use traced::{Captured, Entered, MAY_BE_ENTERED, SpanPlace, enter_current};
 
 #[cfg(not(feature = "tracing"))]
 mod untraced;
 #[cfg(not(feature = "tracing"))]
-pub(crate) use untraced::{Captured, Entered, SpanPlace, enter_current};
+pub(crate) use untraced::{Captured, Entered, MAY_BE_ENTERED, SpanPlace, enter_current};

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
+/// Whether code may be in a span.
+pub(crate) const MAY_BE_ENTERED: bool = true;
+
 /// The span that was current at some place, if one was.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Captured(Option<Arc<Span>>);

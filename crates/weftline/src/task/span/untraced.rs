@@ -1,5 +1,8 @@
 //! Without the feature `tracing`: nothing, under the same names.
 
+/// Whether code may be in a span.
+pub(crate) const MAY_BE_ENTERED: bool = false;
+
 /// No span.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Captured;
