@@ -128,19 +128,17 @@ impl<U> Future for Child<U> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         assert!(!this.taken, "a `Child` was polled after it gave its value");
-        let mut polled = this.passing.take_output().map_or(Poll::Pending, Poll::Ready);
-        if polled.is_pending() {
-            polled = match &this.watch {
-                None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
-                Some(watch) => match watch.poll_value(cx) {
-                    Poll::Ready(value) => {
-                        let is_cancelled = value.as_ref().is_err_and(JoinError::is_cancelled);
-                        this.passing.give(value, is_cancelled, cx)
-                    }
-                    Poll::Pending => Poll::Pending,
-                },
-            };
-        }
+        let returned = this.passing.poll_returned(cx);
+        let polled = returned.unwrap_or_else(|| match &this.watch {
+            None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
+            Some(watch) => match watch.poll_value(cx) {
+                Poll::Ready(value) => {
+                    let is_cancelled = value.as_ref().is_err_and(JoinError::is_cancelled);
+                    this.passing.give(value, is_cancelled, cx)
+                }
+                Poll::Pending => Poll::Pending,
+            },
+        });
         this.taken = polled.is_ready();
         if polled.is_pending() && !this.is_finished() {
             this.pass_on(cx);

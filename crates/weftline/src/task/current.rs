@@ -38,6 +38,8 @@ impl Marks {
     pub(super) const CATCHES: Self = Self(1 << 3);
     /// This is a fork of the task on another thread, with a context of its own.
     const FORKED: Self = Self(1 << 4);
+    /// A request began to wait in the midst of this poll: what was polled before does not know of it.
+    pub(super) const LATE: Self = Self(1 << 5);
     /// Those that are kept apart for the inside of a region.
     const BESIDE: Self = Self(Self::HELD.0 | Self::CATCHES.0);
 
@@ -67,10 +69,17 @@ impl Marks {
         !self.has(Self::BESIDE)
     }
 
+    /// Whether a region may have been polled before the request was there.
+    #[inline]
+    pub(super) fn is_unasked(self) -> bool {
+        self.has(Self::LATE) && self.has(Self::CATCHES)
+    }
+
     /// Where the poll has left a request to cancel.
     pub(super) fn suspension(self) -> Suspension {
         match (self.delivers(), self.is_held()) {
             (true, true) => Suspension::Held,
+            (true, false) if self.is_unasked() => Suspension::Unasked,
             (true, false) => Suspension::Open,
             (false, _) if self.is_nothing_beside() => Suspension::Open,
             (false, _) => Suspension::Unasked,

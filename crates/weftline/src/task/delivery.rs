@@ -8,8 +8,9 @@
 
 use super::Id;
 use super::current::{Marks, Polling, with_current};
-use super::extra::CancelReason;
+use super::extra::{CancelReason, Extra};
 use super::region::{find_around, innermost, is_shielded};
+use std::task::Waker;
 
 /// A request that was delivered, to be kept or handed on.
 #[derive(Debug)]
@@ -91,7 +92,10 @@ fn take_asked() -> Option<Delivery> {
 /// What was handed on has reached a region: a shield around what follows in this poll is to hold
 /// again.
 pub(super) fn arrived() {
-    Polling::with(|polling| polling.unmark(Marks::RESUMED));
+    Polling::with(|polling| {
+        polling.unmark(Marks::RESUMED);
+        polling.unmark(Marks::LATE);
+    });
 }
 
 fn take_from_task() -> Option<Delivery> {
@@ -178,6 +182,7 @@ pub(crate) fn put_back(delivery: &mut Delivery) {
 /// Has it wait with the region that it was made of. False: that is not around this code.
 fn ask_region(delivery: &Delivery) -> bool {
     note_given_back(delivery.target.whose());
+    Polling::with(|polling| polling.mark(Marks::LATE));
     let Target::Region(name) = delivery.target else { return false };
     find_around(|frame| (frame.name == name).then(|| frame.asked.set(true))).is_some()
 }
@@ -188,19 +193,52 @@ fn ask_task(handed_on: bool) {
     Polling::with(|polling| polling.mark(Marks::DELIVERS));
 }
 
+/// Drops a delivery whose holder goes on as if it had not come, which is an answer.
+pub(crate) fn ignore(delivery: &Delivery) {
+    if delivery.handed_on || !delivery.is_latest() {
+        return;
+    }
+    if let Target::Region(name) = delivery.target {
+        find_around(|frame| (frame.name == name).then(|| frame.answered.set(true)));
+    }
+    let is_of_task = matches!(delivery.target, Target::Task(_));
+    let wakers = with_current(|header| Some(header.extra.get()?.answer(is_of_task))).flatten();
+    wakers.into_iter().flatten().for_each(Waker::wake);
+}
+
+impl Delivery {
+    /// Whether no later one stands for it, and what it was made of is around this code.
+    fn is_latest(&self) -> bool {
+        let is_latest = match self.target {
+            Target::Task(id) => with_current(|header| {
+                let latest = header.extra.get().map(Extra::latest_delivery);
+                header.id == id && latest == Some(self.number)
+            }),
+            Target::Region(name) => find_around(|frame| {
+                (frame.name == name).then(|| frame.deliveries.get() == self.number)
+            }),
+        };
+        is_latest == Some(true)
+    }
+
+    /// Whether it was handed on, and nobody has answered it: it may still end this code.
+    fn is_open(&self) -> bool {
+        let is_open = match self.target {
+            Target::Task(id) => with_current(|header| {
+                header.id == id && header.extra.get().is_some_and(|extra| !extra.is_answered())
+            }),
+            Target::Region(name) => {
+                find_around(|frame| (frame.name == name).then(|| !frame.answered.get()))
+            }
+        };
+        is_open == Some(true)
+    }
+}
+
 /// Makes a delivery wait again whose holder is dropped, unless a later one stands for it, or what
 /// it was made of is not around this code.
 fn put_back_unless_overtaken(delivery: &mut Delivery) {
-    let is_latest = match delivery.target {
-        Target::Task(id) => with_current(|header| {
-            let latest = header.extra.get().map(super::extra::Extra::latest_delivery);
-            header.id == id && latest == Some(delivery.number)
-        }),
-        Target::Region(name) => find_around(|frame| {
-            (frame.name == name).then(|| frame.deliveries.get() == delivery.number)
-        }),
-    };
-    if is_latest == Some(true) {
+    if delivery.is_latest() {
         put_back(delivery);
     }
 }
@@ -237,6 +275,17 @@ impl Deliveries {
     /// As [`renew`].
     pub(crate) fn renew(&mut self) {
         self.0.iter_mut().for_each(renew);
+    }
+
+    /// Whether one of them was handed on and may still end this code. Then `waker` is woken when it
+    /// turns out that it does not.
+    pub(crate) fn are_open(&self, waker: &Waker) -> bool {
+        let is_open = self.0.iter().any(Delivery::is_open);
+        if is_open {
+            let waker = waker.clone(); // foreign code: not under the lock
+            with_current(|header| header.extra.get_or_make().await_answer(waker));
+        }
+        is_open
     }
 
     /// As [`put_back`].

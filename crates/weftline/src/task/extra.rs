@@ -10,8 +10,10 @@ use super::surroundings::Surroundings;
 use crate::platform::Mutex;
 use once_cell::race::OnceBox;
 use std::borrow::Cow;
+use std::mem;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 /// Why somebody asks a task to end.
 pub(crate) type CancelReason = Cow<'static, str>;
@@ -51,6 +53,10 @@ struct Requests {
     deliveries: u32,
     /// The one that waits was delivered before, and is on its way from one region to the next.
     handed_on: bool,
+    /// Whoever took the last one goes on as if it had not come.
+    answered: bool,
+    /// Wakes those who want to know of an answer.
+    awaiting: Vec<Waker>,
 }
 
 /// A task's [`Extra`], once there is one.
@@ -114,14 +120,19 @@ impl Extra {
             return requests.count;
         }
         requests.count = requests.count.saturating_sub(1);
-        if requests.count == 0 {
+        let count = requests.count;
+        let mut wakers = Vec::new();
+        if count == 0 {
             requests.reason = None;
             requests.next_delivery();
             if !requests.handed_on && state.take_cancel() {
                 bells::settle(&self.bells);
             }
+            wakers = requests.answer();
         }
-        requests.count
+        drop(requests); // a waker is foreign code
+        wakers.into_iter().for_each(Waker::wake);
+        count
     }
 
     /// Takes the request that waits, to deliver it: its number, and what it said.
@@ -149,6 +160,23 @@ impl Extra {
         state.renew_cancel();
     }
 
+    /// Whoever took a request goes on as if it had not come: the wakers of those who wait for that.
+    /// `of_task`: the request was made of the task.
+    pub(super) fn answer(&self, of_task: bool) -> Vec<Waker> {
+        let mut requests = self.requests.lock();
+        if of_task { requests.answer() } else { mem::take(&mut requests.awaiting) }
+    }
+
+    /// Whether the latest delivery was answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.requests.lock().answered
+    }
+
+    /// Has `waker` woken when a request is answered.
+    pub(super) fn await_answer(&self, waker: Waker) {
+        self.requests.lock().awaiting.push(waker);
+    }
+
     /// The number of the latest delivery.
     pub(super) fn latest_delivery(&self) -> u32 {
         self.requests.lock().deliveries
@@ -166,7 +194,13 @@ impl Extra {
 }
 
 impl Requests {
+    fn answer(&mut self) -> Vec<Waker> {
+        self.answered = true;
+        mem::take(&mut self.awaiting)
+    }
+
     fn next_delivery(&mut self) -> u32 {
+        self.answered = false;
         self.deliveries = self.deliveries.wrapping_add(1);
         self.deliveries
     }

@@ -316,8 +316,8 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let awaits_only = !self.passing.is_in_use();
         if !awaits_only {
-            if let Some(output) = self.passing.take_output() {
-                return Poll::Ready(output);
+            if let Some(polled) = self.passing.poll_returned(cx) {
+                return polled;
             }
         }
         match self.poll_output(cx) {

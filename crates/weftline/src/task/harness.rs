@@ -244,8 +244,8 @@ fn drop_surroundings(task: RawTask) {
 #[cold]
 fn empty_extra(task: RawTask, extra: &Extra) {
     let context = std::mem::take(&mut *extra.context.lock());
-    let span = extra.span.take();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop((context, span)))) {
+    let (span, awaiting) = (extra.span.take(), extra.answer(false));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop((context, span, awaiting)))) {
         report(task, UnhandledKind::DropPanicked, payload);
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of a request to end that reaches whoever awaits a task: it is passed on to that
 //! task, and comes back when the task has ended.
 
-use super::region::{Deliveries, Delivery, Leaf};
+use super::region::{self, Deliveries, Delivery, Leaf};
 use std::task::{Context, Poll};
 
 /// The place where requests reach whoever awaits a task; `O` is what that task ends by. Empty as
@@ -58,12 +58,16 @@ impl<O> Passing<O> {
         self.made().deliveries.keep(delivery);
     }
 
-    /// The output of a task that was cancelled by a request which then found somebody else beside
-    /// this one, and was not handed on there.
-    pub(crate) fn take_output(&mut self) -> Option<O> {
-        let output = self.0.as_mut()?.output.take()?;
+    /// The output of a task that was cancelled by a request which then found somebody beside this
+    /// one, and was answered there. Pending, as long as that is not known.
+    pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Option<Poll<O>> {
+        let passed = self.0.as_mut().filter(|passed| passed.output.is_some())?;
+        if passed.deliveries.are_open(cx.waker()) {
+            return Some(Poll::Pending);
+        }
+        let output = passed.output.take().map(Poll::Ready);
         self.0 = None;
-        Some(output)
+        output
     }
 
     /// Gives the output of a task that has ended, and then the request, if one was passed on.
@@ -71,7 +75,7 @@ impl<O> Passing<O> {
     pub(crate) fn give(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
         if is_cancelled {
             // Asked to end together with the task: that is no failure of the task.
-            if let Some(delivery) = self.deliver_here(cx) {
+            if let Some(delivery) = region::take_here() {
                 self.hold(delivery);
             }
         }
@@ -91,7 +95,9 @@ impl<O> Passing<O> {
             passed.leaf.close();
             passed.deliveries.renew();
             passed.output = Some(output);
-            cx.waker().wake_by_ref();
+            if !passed.deliveries.are_open(cx.waker()) {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         passed.deliveries.put_back();

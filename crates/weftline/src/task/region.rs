@@ -12,7 +12,7 @@
 
 use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
-pub(crate) use super::delivery::{Deliveries, Delivery, renew, take_undelivered};
+pub(crate) use super::delivery::{Deliveries, Delivery, ignore, renew, take_undelivered};
 use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over};
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
@@ -41,6 +41,8 @@ pub(super) struct Frame {
     pub(super) goes_with_task: Cell<bool>,
     /// How often that was taken.
     pub(super) deliveries: Cell<u32>,
+    /// Whoever took it last goes on as if it had not come.
+    pub(super) answered: Cell<bool>,
     /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
     /// the name of a region around this one.
     pub(super) took: Cell<u64>,
@@ -61,6 +63,8 @@ pub(crate) struct Region {
     goes_with_task: bool,
     /// How often that was taken.
     deliveries: u32,
+    /// Whoever took it last goes on as if it had not come.
+    answered: bool,
     /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
     took: u64,
     /// The bells of the regions inside, once there is one.
@@ -126,6 +130,7 @@ impl Region {
             asked: Cell::new(self.asked),
             goes_with_task: Cell::new(self.goes_with_task),
             deliveries: Cell::new(self.deliveries),
+            answered: Cell::new(self.answered),
             took: Cell::new(self.took),
             ..Frame::new(cx.waker(), self.bells.take())
         };
@@ -133,6 +138,7 @@ impl Region {
         self.asked = frame.asked.get();
         self.goes_with_task = frame.goes_with_task.get();
         self.deliveries = frame.deliveries.get();
+        self.answered = frame.answered.get();
         self.took = frame.took.get();
         self.bells = frame.bells.into_inner();
         if let Poll::Ready(value) = polled {
@@ -178,6 +184,7 @@ impl Frame {
             asked: Cell::new(false),
             goes_with_task: Cell::new(false),
             deliveries: Cell::new(0),
+            answered: Cell::new(false),
             took: Cell::new(NOBODY),
             bells: bells.map_or_else(OnceCell::new, OnceCell::from),
         }
@@ -195,6 +202,10 @@ impl Frame {
             ring_if_asked(bells);
         }
         let polled = inside(cx);
+        let marks = Polling::marks();
+        if polled.is_pending() && marks.is_unasked() && !marks.is_held() && is_asked() {
+            wait_for_the_next_poll(cx.waker());
+        }
         if let Some(bells) = self.bells.get().filter(|_| polled.is_pending()) {
             wait_for_the_rung(bells, cx.waker());
         }
@@ -205,6 +216,7 @@ impl Frame {
 
     /// The number of the next delivery of what is asked of it.
     pub(super) fn next_number(&self) -> u32 {
+        self.answered.set(false);
         self.deliveries.set(self.deliveries.get().wrapping_add(1));
         self.deliveries.get()
     }
@@ -225,6 +237,13 @@ fn ring_if_asked(bells: &Mutex<Bells>) {
     }
 }
 
+/// What is there was not there when some region inside was polled: it waits for the next poll.
+#[cold]
+fn wait_for_the_next_poll(waker: &Waker) {
+    Polling::with(|polling| polling.mark(Marks::HELD));
+    waker.wake_by_ref();
+}
+
 /// What is inside was polled. A request that is still there waits for the next poll, where somebody
 /// is to be polled with it before.
 #[cold]
@@ -237,11 +256,10 @@ fn wait_for_the_rung(bells: &Mutex<Bells>, waker: &Waker) {
         bells::settle(bells);
     } else if !Polling::marks().is_held() {
         let after = bells::after_poll(bells);
-        if after != AfterPoll::Take {
-            Polling::with(|polling| polling.mark(Marks::HELD));
-        }
-        if after == AfterPoll::Again {
-            waker.wake_by_ref();
+        match after {
+            AfterPoll::Take => {}
+            AfterPoll::Again => wait_for_the_next_poll(waker),
+            AfterPoll::Held => Polling::with(|polling| polling.mark(Marks::HELD)),
         }
     }
 }
@@ -338,7 +356,6 @@ impl Catching {
         let frame = Frame::new(cx.waker(), self.bells.take());
         let (polled, left) = frame.poll(cx, inside);
         self.bells = frame.bells.into_inner();
-        Polling::with(|polling| polling.mark(Marks::CATCHES));
         if let Poll::Ready(value) = polled {
             self.bell.take_down();
             return Caught::Ready(value);
@@ -348,6 +365,7 @@ impl Catching {
             self.bell.take_down();
             return Caught::Delivered(delivery);
         }
+        Polling::with(|polling| polling.mark(Marks::CATCHES));
         hang_bell(&mut self.bell, cx.waker(), left.is_held());
         Caught::Pending
     }
@@ -363,17 +381,23 @@ impl Leaf {
     #[inline]
     pub(crate) fn is_quiet_here(cx: &Context<'_>) -> bool {
         Polling::with(|polling| {
-            polling.mark(Marks::CATCHES);
             let is_alone = polling.innermost.get().is_none() && !polling.marks.get().delivers();
-            is_alone && polling.is_polled_with(cx.waker())
+            let is_quiet = is_alone && polling.is_polled_with(cx.waker());
+            if is_quiet {
+                polling.mark(Marks::CATCHES);
+            }
+            is_quiet
         })
     }
 
     /// The leaf is pending: the request that is delivered to it.
     pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
-        Polling::with(|polling| polling.mark(Marks::CATCHES));
+        let delivery = take_delivery();
+        if delivery.is_none() {
+            Polling::with(|polling| polling.mark(Marks::CATCHES));
+        }
         hang_bell(&mut self.0, cx.waker(), false);
-        take_delivery()
+        delivery
     }
 
     /// Whether it is polled only when it was woken, and so must be kept from poll to poll.
@@ -385,6 +409,11 @@ impl Leaf {
     pub(crate) fn close(&mut self) {
         self.0.take_down();
     }
+}
+
+/// For a leaf that is about to be ready: the request that is delivered to it all the same.
+pub(crate) fn take_here() -> Option<Delivery> {
+    take_delivery()
 }
 
 /// What must not be interrupted, from poll to poll.

@@ -17,13 +17,12 @@ fn counting(
     let (count, ready, mut catching) = (count.clone(), ready.clone(), Catching::default());
     poll_fn(move |cx| {
         let inside = || if ready.load(Ordering::Relaxed) { Poll::Ready(7) } else { Poll::Pending };
-        match catching.poll(cx, |_| inside()) {
-            Caught::Ready(value) => Poll::Ready(value),
-            Caught::Pending => Poll::Pending,
-            Caught::Delivered(_) => {
-                count.fetch_add(1, Ordering::Relaxed);
-                Poll::Pending
-            }
+        loop {
+            match catching.poll(cx, |_| inside()) {
+                Caught::Ready(value) => return Poll::Ready(value),
+                Caught::Pending => return Poll::Pending,
+                Caught::Delivered(_) => count.fetch_add(1, Ordering::Relaxed),
+            };
         }
     })
 }

@@ -140,8 +140,8 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
     type Output = SharedOutput<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(output) = self.passing.take_output() {
-            return Poll::Ready((*output).clone());
+        if let Some(polled) = self.passing.poll_returned(cx) {
+            return polled.map(|output| (*output).clone());
         }
         let mine = cx.waker().clone();
         let all = Waker::from(Arc::new(WakeAll(Arc::downgrade(&self.output))));

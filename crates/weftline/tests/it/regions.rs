@@ -1,5 +1,6 @@
 //! Regions side by side, one in another, and in the way of each other: none takes what is another's.
 
+use crate::probe::Gate;
 use crate::rig::{LONG, runtime_of, until_waiting};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -486,4 +487,59 @@ fn a_limit_is_not_lost_where_a_request_that_came_with_it_is_taken_back() {
         let ended = bounded(&mut handle).await.expect("the limit is gone for good");
         assert!(ended.unwrap().is_err());
     });
+}
+
+#[test]
+fn a_clean_up_that_began_to_be_needed_beside_an_answer_runs_too() {
+    runtime_of(1).block_on(async {
+        let (first_begins, second_ends) = (Gate::new(), Gate::new());
+        let (begins, ends) = (first_begins.wait(), second_ends.wait());
+        let (cleaned, saw) = flag();
+        let mut handle = spawn(join(vec![
+            Box::pin(async move {
+                begins.await;
+                finally(pending::<()>(), async move { cleaned.store(true, SeqCst) }).await;
+            }),
+            Box::pin(finally(pending::<()>(), ends)),
+        ]));
+        until_waiting(&handle).await;
+        handle.cancel();
+        until_waiting(&handle).await;
+        first_begins.open();
+        until_waiting(&handle).await;
+        second_ends.open();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(ended.unwrap_err().is_cancelled());
+        assert!(saw.load(SeqCst), "the first future was dropped without its clean-up");
+    });
+}
+
+#[test]
+fn a_handle_that_has_handed_a_request_on_waits_for_what_becomes_of_it() {
+    for ignores in [false, true] {
+        runtime_of(1).block_on(async move {
+            let (began, saw) = flag();
+            let child = spawn(pending::<()>());
+            until_waiting(&child).await;
+            let mut handle = spawn(join(vec![
+                Box::pin(async move {
+                    let ended = child.await;
+                    began.store(true, SeqCst);
+                    assert!(ended.unwrap_err().is_cancelled());
+                }),
+                Box::pin(async move {
+                    let cancelled = catch_cancel(pending::<()>()).await.unwrap_err();
+                    sleep(20 * MS).await;
+                    if !ignores {
+                        cancelled.resume().await
+                    }
+                }),
+            ]));
+            until_waiting(&handle).await;
+            handle.cancel();
+            let ended = bounded(&mut handle).await.expect("it ends");
+            assert_eq!(ended.is_ok(), ignores, "{ended:?}");
+            assert_eq!(saw.load(SeqCst), ignores, "the output is given where the code goes on");
+        });
+    }
 }
