@@ -73,7 +73,9 @@ impl<B, T, C> Work<B, T, C> {
                 self.halve(others, value)
             },
         );
-        match of_first.into_inner() {
+        // Unless the second half has gone on with it.
+        let of_first = of_first.lock().take();
+        match of_first {
             Some(of_first) => (self.combine)(of_first, of_second),
             None => of_second,
         }

@@ -7,7 +7,7 @@
 //! | [`sum`], [`reduce`], [`fold`] | make one value of all items |
 //! | [`sort`](sort()) and its kin | sort a slice |
 //!
-//! Items are those of a slice, a mutable slice, a vector, or a range of integers; [`chunks`],
+//! Items are those of a slice, a mutable slice, a vector, or a range of integers; [`chunks`](chunks()),
 //! [`chunks_mut`], [`enumerate`] and [`zip`] make others of them. All of it is made of
 //! [`join`](crate::join()), may be called wherever that may, and borrows and panics as that does. There
 //! is no least size to choose: items are worked off in order by the calling thread, which gives half

@@ -2,7 +2,8 @@
 
 use super::merge::PART;
 use super::{sort_by, sort_unstable_by};
-use std::cell::{Cell, RefCell};
+use crate::platform::model_of_one;
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{self, AtomicUsize};
@@ -17,64 +18,70 @@ const COUNT: usize = PART * 11 + 5;
 
 #[test]
 fn a_comparison_that_panics_loses_and_doubles_nothing() {
-    let total = AtomicUsize::new(0);
-    let run = |panics_at: usize| {
-        let mut items: Vec<_> = mixed(COUNT).map(Box::new).collect();
-        let compared = AtomicUsize::new(0);
-        let sorted = catch_unwind(AssertUnwindSafe(|| {
-            sort_by(&mut items, |a, b| {
-                let compared = compared.fetch_add(1, atomic::Ordering::Relaxed);
-                assert_ne!(compared, panics_at, "on purpose");
-                a.cmp(b)
-            });
-        }));
-        assert_eq!(sorted.is_err(), panics_at != usize::MAX);
-        let is_sorted = items.is_sorted();
-        items.sort();
-        let mut all: Vec<_> = mixed(COUNT).map(Box::new).collect();
-        all.sort();
-        assert!(items == all, "elements are lost or doubled");
-        total.store(compared.into_inner(), atomic::Ordering::Relaxed);
-        is_sorted
-    };
-    assert!(run(usize::MAX));
-    let comparisons = total.load(atomic::Ordering::Relaxed);
-    for panics_at in 0..comparisons {
-        run(panics_at);
-    }
+    model_of_one(|| {
+        let total = AtomicUsize::new(0);
+        let run = |panics_at: usize| {
+            let mut items: Vec<_> = mixed(COUNT).map(Box::new).collect();
+            let compared = AtomicUsize::new(0);
+            let sorted = catch_unwind(AssertUnwindSafe(|| {
+                sort_by(&mut items, |a, b| {
+                    let compared = compared.fetch_add(1, atomic::Ordering::Relaxed);
+                    assert_ne!(compared, panics_at, "on purpose");
+                    a.cmp(b)
+                });
+            }));
+            assert_eq!(sorted.is_err(), panics_at != usize::MAX);
+            let is_sorted = items.is_sorted();
+            items.sort();
+            let mut all: Vec<_> = mixed(COUNT).map(Box::new).collect();
+            all.sort();
+            assert!(items == all, "elements are lost or doubled");
+            total.store(compared.into_inner(), atomic::Ordering::Relaxed);
+            is_sorted
+        };
+        assert!(run(usize::MAX));
+        let comparisons = total.load(atomic::Ordering::Relaxed);
+        for panics_at in 0..comparisons {
+            run(panics_at);
+        }
+    });
 }
 
 #[test]
 fn a_comparison_that_is_no_order_loses_and_doubles_nothing() {
-    let state = AtomicUsize::new(1);
-    let any_order = |_: &Box<usize>, _: &Box<usize>| {
-        let next =
-            state.load(atomic::Ordering::Relaxed).wrapping_mul(6_364_136_223_846_793_005) + 1;
-        state.store(next, atomic::Ordering::Relaxed);
-        if next >> 40 & 1 == 0 { Ordering::Less } else { Ordering::Greater }
-    };
-    let mut items: Vec<_> = (0..COUNT).map(Box::new).collect();
-    // It may panic.
-    let _ = catch_unwind(AssertUnwindSafe(|| sort_by(&mut items, any_order)));
-    let _ = catch_unwind(AssertUnwindSafe(|| sort_unstable_by(&mut items, any_order)));
-    items.sort();
-    assert!(items.into_iter().map(|item| *item).eq(0..COUNT));
+    model_of_one(|| {
+        let state = AtomicUsize::new(1);
+        let any_order = |_: &String, _: &String| {
+            let next =
+                state.load(atomic::Ordering::Relaxed).wrapping_mul(6_364_136_223_846_793_005) + 1;
+            state.store(next, atomic::Ordering::Relaxed);
+            if next >> 40 & 1 == 0 { Ordering::Less } else { Ordering::Greater }
+        };
+        let mut items: Vec<_> = (0..COUNT).map(|n| format!("{n:5}")).collect();
+        let expected = items.clone();
+        for _ in 0..100 {
+            // They may panic.
+            let _ = catch_unwind(AssertUnwindSafe(|| sort_by(&mut items, any_order)));
+            let _ = catch_unwind(AssertUnwindSafe(|| sort_unstable_by(&mut items, any_order)));
+        }
+        items.sort();
+        assert_eq!(items, expected);
+    });
 }
 
 #[test]
 fn a_comparison_may_change_what_it_compares() {
-    // The value, and a box that is a new one after each comparison.
-    let mut items: Vec<_> =
-        mixed(COUNT).map(|n| (n, RefCell::new(Box::new(Cell::new(0))))).collect();
-    sort_by(&mut items, |a, b| {
-        for (_, seen) in [a, b] {
-            let times = seen.borrow().get();
-            *seen.borrow_mut() = Box::new(Cell::new(times + 1));
-        }
-        a.0.cmp(&b.0)
+    model_of_one(|| {
+        // The value, and a list that is in another place after most comparisons.
+        let mut items: Vec<_> = mixed(COUNT).map(|n| (n, RefCell::new(Vec::new()))).collect();
+        sort_by(&mut items, |a, b| {
+            a.1.borrow_mut().push(b.0);
+            b.1.borrow_mut().push(a.0);
+            a.0.cmp(&b.0)
+        });
+        assert!(items.is_sorted_by_key(|(n, _)| *n));
+        assert!(items.iter().all(|(_, compared)| !compared.borrow().is_empty()));
     });
-    assert!(items.is_sorted_by_key(|(n, _)| *n));
-    assert!(items.iter().all(|(_, seen)| seen.borrow().get() > 0));
 }
 
 #[test]
