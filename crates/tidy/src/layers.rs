@@ -14,7 +14,7 @@ pub const FOLDER: &str = "crates/weftline/src/";
 pub const TOP: usize = 5;
 
 /// Each module of the runtime and its layer.
-pub const LAYERS: [(&str, usize); 16] = [
+pub const LAYERS: [(&str, usize); 17] = [
     ("platform", 0),
     ("job", 1),
     ("task", 2),
@@ -24,6 +24,7 @@ pub const LAYERS: [(&str, usize); 16] = [
     ("fork", 4),
     ("cancel", TOP),
     ("group", TOP),
+    ("par", TOP),
     ("io", TOP),
     ("net", TOP),
     ("time", TOP),

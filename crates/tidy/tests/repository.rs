@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 24] = [
+const UNSAFE_PLACES: [Place; 25] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
     place(
         "crates/weftline/src/fork/frame.rs",
@@ -24,8 +24,13 @@ const UNSAFE_PLACES: [Place; 24] = [
     place("crates/weftline/src/fork/join.rs", 5, "a closure is noted in its caller's stack"),
     place("crates/weftline/src/fork/promotion.rs", 9, "a job holds a counted reference"),
     place("crates/weftline/src/fork/team.rs", 6, "jobs that borrow are kept as if they did not"),
-    place("crates/weftline/src/job/latent.rs", 3, "a list through the stack"),
+    place("crates/weftline/src/job/latent.rs", 4, "a list through the stack"),
     place("crates/weftline/src/job/mod.rs", 5, "a job is a type-erased pointer"),
+    place(
+        "crates/weftline/src/par/merge.rs",
+        22,
+        "elements are moved between two slices by their bits",
+    ),
     place(
         "crates/weftline/src/platform/fork.rs",
         1,

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`task`] | spawning, join handles, ids, the time slice |
 //! | [`join`](join()), [`scope`](scope()), [`compute`] | CPU-parallel work, on the same workers |
+//! | [`par`] | the same for each of many items: loops, sums, sorting |
 //! | [`cancel`] | catching a request to end, clean-up, shields |
 //! | [`context`] | task-local variables, which a task inherits from its spawner |
 //! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
@@ -40,6 +41,7 @@ pub mod cancel;
 pub mod group;
 pub mod io;
 pub mod net;
+pub mod par;
 pub mod runtime;
 pub mod sync;
 pub mod task;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 #[cold]
 #[inline(never)]
 pub(super) fn answer() {
-    let branch = Branch::current();
-    let by_waiting =
-        wanted_here().by_waiting() && branch.as_ref().is_some_and(|branch| branch.is_asked());
-    if by_waiting || served().is_some_and(|shared| shared.answer_idle()) {
+    let (wanted, branch) = (wanted_here(), Branch::current());
+    // Whoever waits for something else than this is a part of leaves the word set for long.
+    let by_waiting = wanted.by_waiting() && branch.as_ref().is_some_and(|branch| branch.is_asked());
+    let by_idle = || wanted.by_idle() && served().is_some_and(|shared| shared.answer_idle());
+    if by_waiting || by_idle() {
         if let Some(promotion) = Promotion::of_oldest(branch.as_ref()) {
             give(promotion.job());
             if let Some(branch) = branch {

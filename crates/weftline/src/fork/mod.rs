@@ -28,11 +28,17 @@ pub use scope::{Scope, scope};
 
 use crate::job::latent::wanted_here;
 
+/// Whether somebody would run a fork of the calling thread.
+#[inline]
+pub(crate) fn is_wanted() -> bool {
+    wanted_here().by_anybody()
+}
+
 /// Gives a latent fork of the calling thread away, if somebody asks for one: for code that computes
 /// for long without forking.
 #[inline]
 pub(crate) fn give_if_wanted() {
-    if wanted_here().by_anybody() {
+    if is_wanted() {
         give::answer();
     }
 }

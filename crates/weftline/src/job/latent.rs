@@ -15,15 +15,25 @@ use std::cell::Cell;
 use std::ptr::{NonNull, null};
 
 thread_local! {
-    static HERE: Here = const { Here { newest: Cell::new(null()), wanted: Cell::new(&BY_NOBODY) } };
+    static HERE: Here =
+        const { Here { newest: Cell::new(null()), wanted: Cell::new(&raw const BY_NOBODY) } };
 }
 
 /// What a thread knows of its forks.
 struct Here {
     /// The newest note of the innermost segment; null for none.
     newest: Cell<*const Latent>,
-    /// Who would run one.
-    wanted: Cell<&'static Wanted>,
+    /// Who would run one: a static word, as a pointer, since older compilers allow no reference in a
+    /// constant.
+    wanted: Cell<*const Wanted>,
+}
+
+impl Here {
+    #[inline]
+    fn wanted(&self) -> &'static Wanted {
+        // SAFETY: made of a static reference, here or in `serve`.
+        unsafe { &*self.wanted.get() }
+    }
 }
 
 /// A fork as its thread notes it; the closure stands behind it.
@@ -57,7 +67,7 @@ impl Latent {
     pub(crate) unsafe fn note(&self) -> bool {
         HERE.with(|here| {
             self.outer.set(here.newest.replace(self));
-            here.wanted.get().by_anybody()
+            here.wanted().by_anybody()
         })
     }
 
@@ -130,7 +140,7 @@ impl Drop for Segment {
 
 /// Who would run a fork of this thread.
 pub(crate) fn wanted_here() -> &'static Wanted {
-    HERE.with(|here| here.wanted.get())
+    HERE.with(Here::wanted)
 }
 
 /// The thread's forks are for whoever asks there, from now on.

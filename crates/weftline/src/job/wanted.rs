@@ -47,6 +47,12 @@ impl Wanted {
         self.0.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether an idle worker asks.
+    pub(crate) fn by_idle(&self) -> bool {
+        // Relaxed: a hint.
+        self.0.load(Ordering::Relaxed) & IDLE != 0
+    }
+
     /// Whether somebody waits.
     pub(crate) fn by_waiting(&self) -> bool {
         // Relaxed: a hint.

@@ -46,3 +46,12 @@ pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
         body();
     }
 }
+
+/// Runs a test body of one thread once, in whatever world.
+#[cfg(test)]
+pub(crate) fn model_of_one(body: impl Fn() + Sync + Send + 'static) {
+    #[cfg(loom)]
+    loom::model(body);
+    #[cfg(not(loom))]
+    body();
+}

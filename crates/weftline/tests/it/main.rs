@@ -32,6 +32,7 @@ mod net;
 mod oneshot;
 mod order;
 mod panics;
+mod par;
 mod probe;
 mod race;
 mod regions;
