@@ -191,8 +191,8 @@ impl State {
     /// Takes the request to cancel that waits for delivery: a region delivers it, or whoever made
     /// it takes it back. False: there is none. Of several that try, one gets it.
     pub(crate) fn take_cancel(&self) -> bool {
-        // AcqRel: pairs with the Release in `request`, so that what was written before it (the
-        // reason) is seen; the rest keeps the word's release sequence whole.
+        // AcqRel: pairs with the Release in `request`, so that what was made before it (the place
+        // of the reason) is seen; the rest keeps the word's release sequence whole.
         self.0.fetch_and(!CANCEL, Ordering::AcqRel) & CANCEL != 0
     }
 
@@ -242,7 +242,7 @@ impl State {
                 Some(Suspension::Held) | None => (seen & !OWNED, FinishPoll::Idle),
             };
             // Release: pairs with the Acquire in `wake`: the next owner sees the future. Acquire:
-            // pairs with the Release in `request`: the reason is seen.
+            // pairs with the Release in `request`: the place of the reason is seen.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return result,
                 Err(now) => seen = now,
