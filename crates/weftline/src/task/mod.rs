@@ -316,6 +316,9 @@ impl Task {
     /// ```
     pub fn uncancel(&self) -> u32 {
         let header = self.header();
+        if current::current_id() == Some(header.id) {
+            delivery::answered();
+        }
         header.extra.get().map_or(0, |extra| extra.uncancel(&header.state))
     }
 
