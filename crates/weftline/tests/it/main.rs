@@ -47,6 +47,7 @@ mod spans;
 mod spawn;
 mod stranded;
 mod stress;
+mod stress_cancel;
 mod submitting;
 mod task_set;
 mod threads;

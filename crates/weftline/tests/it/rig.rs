@@ -127,6 +127,32 @@ impl Held {
     }
 }
 
+/// A pseudo random generator (xorshift): the same seed makes the same choices.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        // Neighbouring seeds are far apart; zero would stay zero.
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 11) % bound
+    }
+
+    /// Another one, whose choices do not depend on those that this one makes later.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self::new(self.next())
+    }
+}
+
 /// What happened, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
