@@ -9,6 +9,7 @@
 
 mod bells;
 pub mod budget;
+mod caught_panic;
 pub mod context;
 #[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
 mod current;
@@ -54,6 +55,7 @@ pub use shared::SharedHandle;
 pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
+pub(crate) use caught_panic::CaughtPanic;
 pub(crate) use current::{Origin, is_woken};
 pub(crate) use driven::block_on;
 pub(crate) use error::Payload;
