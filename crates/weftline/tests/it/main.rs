@@ -13,6 +13,8 @@ mod counting;
 mod deterministic;
 mod eager;
 mod entry;
+#[expect(unsafe_code, reason = "a waker that tells when it is cloned")]
+mod foreign;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
