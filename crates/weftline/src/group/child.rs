@@ -9,7 +9,7 @@ use super::shared::{End, Place};
 use crate::platform::Mutex;
 use crate::task::passing::Passing;
 use crate::task::region;
-use crate::task::{CancelReason, CaughtPanic, Id, JoinError, JoinHandle, Task};
+use crate::task::{CancelReason, CaughtPanic, Id, JoinError, JoinHandle, Task, assert_not_own};
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -37,7 +37,7 @@ const REFUSED: &str = "its group takes no more children";
 ///
 /// # Panics
 ///
-/// When it is polled after it gave the value.
+/// When it is polled after it gave the value, and in the child itself, which would never end.
 ///
 /// # Examples
 ///
@@ -142,6 +142,9 @@ impl<U> Future for Child<U> {
             };
         }
         this.taken = polled.is_ready();
+        if polled.is_pending() {
+            assert_not_own(this.id);
+        }
         if polled.is_pending() && !this.is_finished() {
             this.pass_on(cx);
         }

@@ -56,7 +56,7 @@ pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinn
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use caught_panic::CaughtPanic;
-pub(crate) use current::{Origin, is_woken};
+pub(crate) use current::{Origin, assert_not_own, is_woken};
 pub(crate) use driven::block_on;
 pub(crate) use error::Payload;
 pub(crate) use extra::CancelReason;
