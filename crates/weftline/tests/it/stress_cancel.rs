@@ -7,16 +7,17 @@
 use crate::counting::bytes_in_use;
 use crate::probe::{Probe, Token};
 use crate::rig::{LONG, Random, eventually, in_child, runtime_of};
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::runtime::Grace;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    Cancelled, JoinHandle, Task, catch_cancel, exit_stack, finally, shield, spawn, task,
+    Cancelled, JoinError, JoinHandle, Task, catch_cancel, exit_stack, finally, shield, spawn, task,
     uncancellable, yield_now,
 };
 
@@ -96,6 +97,9 @@ struct Scene {
     victim: Option<Arc<Victim>>,
     /// Whether waiting for nothing but a request is allowed: another one will come.
     may_hang: bool,
+    /// Whether other code of the same task runs beside this one. What one of them hands on, never to
+    /// go on itself, the other must not keep.
+    beside: bool,
 }
 
 type Block = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -125,7 +129,7 @@ impl Scene {
         if depth == 0 {
             return Box::pin(self.leaf(own));
         }
-        match random.below(8) {
+        match random.below(9) {
             0 => Box::pin(self.limited(own, depth - 1)),
             1 => Box::pin(self.caught(own, depth - 1)),
             2 => Box::pin(self.cleaned(own, depth - 1)),
@@ -133,6 +137,7 @@ impl Scene {
             4 => Box::pin(uncancellable(self.finite().block(own, depth - 1))),
             5 => Box::pin(self.shielded(own, depth - 1)),
             6 => Box::pin(self.awaited(own, depth - 1)),
+            7 => Box::pin(self.both(own, depth - 1)),
             _ => Box::pin(self.in_turn(own, depth - 1)),
         }
     }
@@ -155,6 +160,25 @@ impl Scene {
         }
     }
 
+    /// A block beside code that has no say.
+    async fn both(self, mut random: Random, depth: u32) {
+        let scene = Self { beside: true, ..self };
+        let leaf: Block = Box::pin(scene.clone().leaf(random.fork()));
+        let mut blocks = [Some(leaf), Some(scene.block(random.fork(), depth))];
+        if random.below(2) == 0 {
+            blocks.reverse();
+        }
+        poll_fn(|cx| {
+            for place in &mut blocks {
+                if place.as_mut().is_some_and(|block| block.as_mut().poll(cx).is_ready()) {
+                    *place = None;
+                }
+            }
+            if blocks.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
     async fn limited(self, mut random: Random, depth: u32) {
         let limit = Duration::from_micros(random.below(80));
         let over = if random.below(4) == 0 {
@@ -172,7 +196,7 @@ impl Scene {
         if let Err(cancelled) = catch_cancel(self.clone().block(random.fork(), depth)).await {
             // Whoever ignores a limit also ignores the request that it has interrupted the answer
             // to: nobody could count that.
-            if cancelled.reason().is_none() || random.below(2) == 0 {
+            if cancelled.reason().is_none() || self.beside || random.below(2) == 0 {
                 return cancelled.resume().await;
             }
             self.keep(&cancelled, true);
@@ -217,7 +241,7 @@ impl Scene {
 
     async fn shielded(self, random: Random, depth: u32) {
         count(&self.tally.shielded);
-        let inner = Self { victim: None, ..self.finite() };
+        let inner = Self { victim: None, beside: false, ..self.finite() };
         let mut inner: JoinHandle<()> = spawn(inner.block(random, depth));
         let own = inner.task();
         let waited = catch_cancel(shield(&mut inner)).await;
@@ -232,10 +256,12 @@ impl Scene {
     }
 
     async fn awaited(self, random: Random, depth: u32) {
-        let inner = Self { victim: None, ..self.finite() };
+        let inner = Self { victim: None, beside: false, ..self.finite() };
         let ended = spawn(inner.block(random, depth)).await;
-        // One that was asked to end, since this one was: then this one has ended as well.
-        ended.expect("it was asked by the one who awaits it alone");
+        // One that was asked to end, since this one was: then this one has ended as well, unless code
+        // beside it still answers.
+        let answers_beside = self.beside && ended.as_ref().is_err_and(JoinError::is_cancelled);
+        assert!(answers_beside || ended.is_ok(), "asked by the one who awaits it alone: {ended:?}");
     }
 }
 
@@ -254,7 +280,8 @@ impl Drop for Ends {
 /// Runs block after block until it is told to stop; keeps every request that comes so far.
 async fn suffer(victim: Arc<Victim>, tally: Arc<Tally>, mut random: Random) {
     victim.begun.store(true, SeqCst);
-    let scene = Scene { tally, victim: Some(victim.clone()), may_hang: true };
+    let own = Some(victim.clone());
+    let scene = Scene { tally, victim: own, may_hang: true, beside: false };
     while !victim.stop.load(SeqCst) {
         let depth = u32::try_from(random.below(u64::from(DEPTH) + 1)).unwrap();
         let block = scene.clone().block(random.fork(), depth);
@@ -266,8 +293,9 @@ async fn suffer(victim: Arc<Victim>, tally: Arc<Tally>, mut random: Random) {
 
 /// Asks a task to end, if it has seen all earlier requests. False: it has ended.
 fn ask(victim: &Victim, task: &Task) -> bool {
-    let has_seen_all = victim.asked.load(SeqCst) == victim.delivered.load(SeqCst);
-    if victim.begun.load(SeqCst) && has_seen_all {
+    let (asked, delivered) = (victim.asked.load(SeqCst), victim.delivered.load(SeqCst));
+    assert!(delivered <= asked, "{task:?}: {asked} asked, {delivered} delivered");
+    if victim.begun.load(SeqCst) && delivered == asked {
         victim.asked.fetch_add(1, SeqCst);
         if !task.cancel_with(REQUEST) {
             victim.asked.fetch_sub(1, SeqCst);
