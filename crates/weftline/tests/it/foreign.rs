@@ -125,14 +125,19 @@ fn glance<F: Future>(future: F) {
     let _ = poll_with(pin!(future), Waker::noop());
 }
 
+/// A child that ends when a gate is opened.
+async fn opened(gate: Gate) -> Result<(), ()> {
+    gate.wait().await;
+    Ok(())
+}
+
 #[test]
 fn wakers_may_look_at_the_limit_that_they_wait_for() {
     within_limit(|| {
         let done: Result<(), GroupError<()>> = runtime_of(1).block_on(group(|g| async move {
             let one = g.limit(1);
             let busy = Gate::new();
-            let holds = busy.wait();
-            one.spawn(async move { Ok(holds.await) }).await;
+            one.spawn(opened(busy.clone())).await;
             let seen = one.clone();
             let look = move || assert!(format!("{seen:?}").starts_with("Limit"));
             drive(one.spawn(async { Ok(()) }), look, || busy.open()).await;
@@ -147,10 +152,10 @@ fn wakers_may_look_at_the_group_that_they_wait_for() {
     within_limit(|| {
         runtime_of(1).block_on(async {
             let (known, ends) = (Arc::new(OnceLock::<Group<()>>::new()), Gate::new());
-            let (tells, waits) = (known.clone(), ends.wait());
+            let (tells, child) = (known.clone(), opened(ends.clone()));
             let future = group(|g| async move {
                 assert!(tells.set(g.clone()).is_ok());
-                g.spawn(async move { Ok(waits.await) });
+                g.spawn(child);
                 Ok(())
             });
             let look = move || assert!(!format!("{:?}", known.get()).is_empty());
