@@ -16,7 +16,7 @@ const OWNED: usize = 1 << 0;
 const NOTIFIED: usize = 1 << 1;
 /// The output is stored, or was dropped because nobody can ask for it.
 const COMPLETE: usize = 1 << 2;
-/// A request to cancel waits for its delivery.
+/// A request to cancel waits for its delivery, or ends the task.
 const CANCEL: usize = 1 << 3;
 /// The `JoinHandle` exists.
 const JOIN_INTEREST: usize = 1 << 4;
@@ -124,7 +124,7 @@ impl Snapshot {
         self.0 & CANCELLED != 0
     }
 
-    /// Whether a request to cancel waits for its delivery.
+    /// Whether a request to cancel waits for its delivery, or ends the task just now.
     pub(crate) fn is_cancel_pending(self) -> bool {
         self.0 & (CANCEL | COMPLETE) == CANCEL
     }
@@ -236,7 +236,8 @@ impl State {
         loop {
             let asked = (seen & CANCEL != 0).then(&suspension);
             let (next, result) = match asked {
-                Some(Suspension::Open) => (seen & !CANCEL, FinishPoll::Cancelled),
+                // The request stays: until the future is dropped, it is what ends the task.
+                Some(Suspension::Open) => (seen, FinishPoll::Cancelled),
                 Some(Suspension::Unasked) => return FinishPoll::Again,
                 Some(Suspension::Held) | None if seen & NOTIFIED != 0 => return FinishPoll::Again,
                 Some(Suspension::Held) | None => (seen & !OWNED, FinishPoll::Idle),

@@ -9,9 +9,11 @@ use crate::rig::{
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
 use weftline::group::{TaskSet, When};
 use weftline::net::{TcpListener, TcpStream};
+use weftline::runtime::Grace;
 use weftline::sync::oneshot;
 use weftline::time::sleep;
 use weftline::{Handle, JoinHandle, catch_cancel, finally, shield, spawn, task, yield_now};
@@ -417,4 +419,25 @@ fn a_shared_value_that_comes_despite_a_request_is_kept_and_the_request_comes_nex
         assert!(asked.await.unwrap_err().is_cancelled());
         assert_eq!(diary.read(), ["5"]);
     });
+}
+
+/// Takes a while to be dropped.
+struct DropsSlowly;
+
+impl Drop for DropsSlowly {
+    fn drop(&mut self) {
+        thread::sleep(20 * MS);
+    }
+}
+
+#[test]
+fn a_task_that_is_being_dropped_when_the_grace_is_over_has_not_ignored_its_end() {
+    let runtime = runtime_of(1);
+    let task = runtime.spawn(async {
+        let _held = DropsSlowly;
+        pending::<()>().await;
+    });
+    eventually("it waits", || task.task().status() == task::Status::Waiting);
+    let report = runtime.shutdown(Grace::For(MS));
+    assert!(report.is_clean(), "{report}");
 }
