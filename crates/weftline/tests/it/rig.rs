@@ -202,6 +202,18 @@ pub(crate) fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
     });
 }
 
+/// Runs a body as a task on the only worker, in virtual time: it passes only where nothing else can
+/// happen, so that what lies between two instants is always done in between.
+#[track_caller]
+pub(crate) fn in_virtual_time<F: Future<Output = ()> + Send + 'static>(body: F) {
+    within_limit(|| {
+        let runtime = Runtime::builder().workers(1).virtual_time(true).build();
+        if let Err(error) = runtime.expect("a runtime starts").spawn(body).wait() {
+            raise(error);
+        }
+    });
+}
+
 /// Runs a body as a task some hundred times, all side by side on four workers.
 #[track_caller]
 pub(crate) fn many_times<F>(body: impl Fn() -> F + Send + 'static)
