@@ -194,6 +194,9 @@ impl Scene {
 
     async fn caught(self, mut random: Random, depth: u32) {
         if let Err(cancelled) = catch_cancel(self.clone().block(random.fork(), depth)).await {
+            if random.below(2) == 0 {
+                self.finite().leaf(random.fork()).await;
+            }
             // Whoever ignores a limit also ignores the request that it has interrupted the answer
             // to: nobody could count that.
             if cancelled.reason().is_none() || self.beside || random.below(2) == 0 {
