@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+pub mod behaviours;
 pub mod dependencies;
 pub mod layers;
 pub mod msrv;

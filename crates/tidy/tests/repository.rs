@@ -9,8 +9,8 @@ use tidy::spans::{self, Span};
 use tidy::tree::{Page, Tree};
 use tidy::unsafety::Place;
 use tidy::{
-    Finding, dependencies, layers, msrv, names, opening, orderings, pages, platform, size,
-    unsafety, workshop,
+    Finding, behaviours, dependencies, layers, msrv, names, opening, orderings, pages, platform,
+    size, unsafety, workshop,
 };
 
 /// Where unsafe code may live, how much of it, and what for.
@@ -183,6 +183,13 @@ fn every_name_in_prose_exists_in_code() {
     let spans: Vec<Span> = prose.into_iter().flat_map(|(_, spans)| spans).collect();
     let unneeded = names::check_list(&spans, &known, &FOREIGN_WORDS);
     assert!(unneeded.is_empty(), "foreign words that need no row: {unneeded:?}");
+}
+
+#[test]
+fn every_behaviour_has_the_tests_that_its_page_names() {
+    let tree = Tree::of_the_repository();
+    let page = tree.markdown().find(|page| page.path == "docs/behaviours.md");
+    expect_none(behaviours::check(&tree, page.expect("the page is there")));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Each rule is shown something it must find and something it must let pass.
 
+mod behaviours;
 mod dependencies;
 mod layers;
 mod msrv;

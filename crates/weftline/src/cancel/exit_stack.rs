@@ -89,7 +89,7 @@ impl ExitStack {
             let mut catching = Catching::default();
             match poll_fn(|cx| Outcome::poll_end(cleanup.as_mut(), &mut catching, cx)).await {
                 Outcome::Value(()) => {}
-                Outcome::Panicked(payload) => outcome = Outcome::Panicked(payload),
+                Outcome::Panicked(panic) => outcome = Outcome::Panicked(panic),
                 Outcome::Cancelled(more) => match &mut outcome {
                     Outcome::Value(_) => outcome = Outcome::Cancelled(more),
                     Outcome::Cancelled(kept) => kept.keep_all(more),

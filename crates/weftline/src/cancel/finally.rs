@@ -1,11 +1,11 @@
 //! A clean-up that runs however a future ends.
 
+use crate::task::CaughtPanic;
 use crate::task::region::{Catching, Caught, Deliveries};
 use pin_project_lite::pin_project;
-use std::any::Any;
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -67,7 +67,7 @@ pub(super) enum Outcome<T> {
     /// By requests: one, unless a clean-up was asked to end as well.
     Cancelled(Deliveries),
     /// By a panic.
-    Panicked(Box<dyn Any + Send>),
+    Panicked(CaughtPanic),
 }
 
 impl<T> Outcome<T> {
@@ -86,11 +86,11 @@ impl<T> Outcome<T> {
             Ok(Caught::Pending) => return Poll::Pending,
             Ok(Caught::Ready(value)) => Outcome::Value(value),
             Ok(Caught::Delivered(delivery)) => Outcome::Cancelled(delivery.into()),
-            Err(payload) => Outcome::Panicked(payload),
+            Err(payload) => Outcome::Panicked(CaughtPanic::here(payload)),
         };
         match catch_unwind(AssertUnwindSafe(|| place.set(None))) {
             Ok(()) => Poll::Ready(outcome),
-            Err(payload) => Poll::Ready(Outcome::Panicked(payload)),
+            Err(payload) => Poll::Ready(Outcome::Panicked(CaughtPanic::here(payload))),
         }
     }
 
@@ -103,7 +103,7 @@ impl<T> Outcome<T> {
                 *place = Some(Outcome::Cancelled(deliveries));
                 Poll::Pending
             }
-            Outcome::Panicked(payload) => resume_unwind(payload),
+            Outcome::Panicked(panic) => panic.resume(),
         }
     }
 }

@@ -3,12 +3,11 @@
 
 use super::Group;
 use super::error::{Failure, GroupError};
-use super::shared::{End, Panicked, Shared};
-use crate::task;
-use crate::task::Payload;
+use super::shared::{End, Shared};
 use crate::task::region::{Catching, Caught, Deliveries, Inside, Leaf, Region};
+use crate::task::{CaughtPanic, Payload};
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -160,7 +159,7 @@ impl<E> BodySide<E> {
     }
 
     fn body_panicked(&self, payload: Payload) {
-        self.shared.body_failed(End::Panicked(Panicked { task: task::current(), payload }));
+        self.shared.body_failed(End::Panicked(CaughtPanic::here(payload)));
     }
 
     /// Waits for the children.
@@ -182,8 +181,8 @@ impl<E> BodySide<E> {
             return Poll::Pending;
         }
         self.caught.put_back();
-        if let Some(payload) = outcome.panic {
-            resume_unwind(payload);
+        if let Some(panic) = outcome.panic {
+            panic.resume();
         }
         Poll::Ready(match value.take() {
             Some(value) if outcome.failures.is_empty() => Ok(value),

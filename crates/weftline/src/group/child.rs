@@ -5,11 +5,11 @@
 //! child, the error for the group.
 
 use super::error::Failure;
-use super::shared::{End, Panicked, Place};
+use super::shared::{End, Place};
 use crate::platform::Mutex;
 use crate::task::passing::Passing;
 use crate::task::region;
-use crate::task::{CancelReason, Id, JoinError, JoinHandle, Task};
+use crate::task::{CancelReason, CaughtPanic, Id, JoinError, JoinHandle, Task, assert_not_own};
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
@@ -37,7 +37,7 @@ const REFUSED: &str = "its group takes no more children";
 ///
 /// # Panics
 ///
-/// When it is polled after it gave the value.
+/// When it is polled after it gave the value, and in the child itself, which would never end.
 ///
 /// # Examples
 ///
@@ -140,6 +140,9 @@ impl<U> Future for Child<U> {
             },
         });
         this.taken = polled.is_ready();
+        if polled.is_pending() {
+            assert_not_own(this.id);
+        }
         if polled.is_pending() && !this.is_finished() {
             this.pass_on(cx);
         }
@@ -268,7 +271,7 @@ where
         drop(stage);
         // Before the group can end: it leaves nothing behind.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
-            end = End::Panicked(Panicked { task: Some(self.task.clone()), payload });
+            end = End::Panicked(CaughtPanic::of(self.task.clone(), payload));
         }
         // Before whoever awaits it: that may be the body, which is asked to end then.
         running.place.leave(end);
@@ -295,8 +298,8 @@ where
                     (Ok(payload), message) => {
                         // The payload goes on in the group's task; its text is for the handle.
                         let text = Box::new(message.unwrap_or_default());
-                        let panicked = Panicked { task: Some(self.task.clone()), payload };
-                        (Err(JoinError::panicked(id, text)), End::Panicked(panicked))
+                        let panic = CaughtPanic::of(self.task.clone(), payload);
+                        (Err(JoinError::panicked(id, text)), End::Panicked(panic))
                     }
                     (Err(error), _) => (Err(error), End::Quiet),
                 }

@@ -3,10 +3,9 @@
 use super::task_set::{Ended, TaskSet};
 use crate::platform::Mutex;
 use crate::task::region::{Deliveries, Leaf};
-use crate::task::{JoinError, Payload};
+use crate::task::{CaughtPanic, JoinError};
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -103,7 +102,7 @@ impl<T: Send + 'static> Tasks<T> {
 /// Why gathering has failed.
 enum Stopped<E> {
     Failed(E),
-    Panicked(Payload),
+    Panicked(CaughtPanic),
 }
 
 /// Gathers values; made by [`gather`].
@@ -145,7 +144,7 @@ where
                 Ok(Err(error)) => Some(Stopped::Failed(error)),
                 Err(error) if was_asked && error.is_cancelled() => None,
                 Err(error) => Some(match error.into_panic() {
-                    Ok(payload) => Stopped::Panicked(payload),
+                    Ok(payload) => Stopped::Panicked(CaughtPanic::of(ended.task, payload)),
                     Err(error) => Stopped::Failed(E::from(error)),
                 }),
             };
@@ -159,7 +158,7 @@ where
         }
         this.tasks.asked.put_back();
         match this.failure.take() {
-            Some(Stopped::Panicked(payload)) => resume_unwind(payload),
+            Some(Stopped::Panicked(panic)) => panic.resume(),
             Some(Stopped::Failed(error)) => Poll::Ready(Err(error)),
             None => {
                 let values = this.values.iter_mut().map(Option::take).collect::<Option<_>>();
@@ -220,8 +219,8 @@ where
 #[must_use = "futures do nothing unless awaited"]
 pub struct GatherResults<T> {
     tasks: Tasks<T>,
-    /// How those ended that have.
-    results: Vec<Option<Result<T, JoinError>>>,
+    /// Those that have ended.
+    results: Vec<Option<Ended<T>>>,
 }
 
 impl<T> Unpin for GatherResults<T> {}
@@ -232,14 +231,22 @@ impl<T: Send + 'static> Future for GatherResults<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         while let Some(ended) = ready!(this.tasks.poll_next(cx)) {
-            this.results[ended.index] = Some(ended.output);
+            let place = ended.index;
+            this.results[place] = Some(ended);
         }
         if !this.tasks.asked.is_empty() {
             this.tasks.asked.renew();
             return Poll::Pending;
         }
-        let results = this.results.iter_mut().map(Option::take).collect::<Option<_>>();
+        let outputs = this.results.iter_mut().map(|ended| Some(ended.take()?.output));
+        let results = outputs.collect::<Option<_>>();
         Poll::Ready(results.expect("all have ended, and it is polled until it is ready"))
+    }
+}
+
+impl<T> Drop for GatherResults<T> {
+    fn drop(&mut self) {
+        self.results.iter_mut().filter_map(Option::take).for_each(Ended::discard);
     }
 }
 

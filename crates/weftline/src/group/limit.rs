@@ -71,11 +71,13 @@ impl<E> Clone for Limit<E> {
 
 impl<E> fmt::Debug for Limit<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Limit").field("free", &self.places.state.lock().free).finish()
+        let free = self.places.state.lock().free;
+        f.debug_struct("Limit").field("free", &free).finish()
     }
 }
 
-/// The places of a limit, and those who wait for one.
+/// The places of a limit, and those who wait for one. Wakers are foreign code: none is cloned, called
+/// or dropped under the lock.
 struct Places {
     state: Mutex<State>,
 }
@@ -85,8 +87,9 @@ struct State {
     free: usize,
     /// The next number to be drawn by one who waits.
     next: u64,
-    /// Who waits, by the number that was drawn: the first one may take a free place.
-    waiting: BTreeMap<u64, Waker>,
+    /// Who waits, by the number that was drawn: the first one may take a free place. Without a waker,
+    /// once it was called: it looks again, or leaves and wakes the next one.
+    waiting: BTreeMap<u64, Option<Waker>>,
 }
 
 /// A place, until it is dropped.
@@ -107,10 +110,12 @@ impl Places {
 
     /// Wakes the one who waits longest, if there is a place.
     fn wake_first(&self) {
-        let state = self.state.lock();
-        let first = state.waiting.values().next().filter(|_| state.free > 0).cloned();
+        let mut state = self.state.lock();
+        let has_place = state.free > 0;
+        let first = state.waiting.values_mut().next().filter(|_| has_place);
+        let waker = first.and_then(Option::take);
         drop(state);
-        if let Some(waker) = first {
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -135,7 +140,7 @@ impl Waiting<'_> {
             state.next += 1;
             state.next
         });
-        let old = state.waiting.insert(number, waker);
+        let old = state.waiting.insert(number, Some(waker));
         drop(state);
         drop(old);
         Poll::Pending

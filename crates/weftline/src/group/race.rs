@@ -3,13 +3,12 @@
 use super::error::{Failure, GroupError};
 use super::task_set::{Ended, TaskSet};
 use crate::task::region::{Deliveries, Leaf};
-use crate::task::{Id, JoinError, Payload};
+use crate::task::{CaughtPanic, Id, JoinError};
 use crate::time::{now, sleep};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -167,7 +166,7 @@ struct Runners<T, E> {
     /// What is known of the race.
     race: Race<T, E>,
     /// The first panic.
-    panic: Option<Payload>,
+    panic: Option<CaughtPanic>,
     /// Requests that were passed on to the tasks, and come back when these have ended.
     asked: Deliveries,
     /// Where requests are delivered.
@@ -236,7 +235,7 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
             Err(error) => match error.into_panic() {
                 Err(error) => self.race.errors[place] = Some(RaceError::Cancelled(error)),
                 Ok(payload) if self.panic.is_some() => ended.task.report_panic(payload),
-                Ok(payload) => self.panic = Some(payload),
+                Ok(payload) => self.panic = Some(CaughtPanic::of(ended.task, payload)),
             },
         }
         let is_decided = self.race.winner.is_some() || self.panic.is_some();
@@ -253,8 +252,8 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
             return Poll::Pending;
         }
         self.asked.put_back();
-        if let Some(payload) = self.panic.take() {
-            resume_unwind(payload);
+        if let Some(panic) = self.panic.take() {
+            panic.resume();
         }
         Poll::Ready(mem::replace(&mut self.race, Race { winner: None, errors: Vec::new() }))
     }

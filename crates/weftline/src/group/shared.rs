@@ -6,7 +6,7 @@
 
 use super::error::Failure;
 use crate::platform::Mutex;
-use crate::task::{Payload, Task};
+use crate::task::{CaughtPanic, Task};
 use slab::Slab;
 use std::sync::Arc;
 use std::task::Waker;
@@ -27,7 +27,7 @@ struct State<E> {
     /// What failed, in this order.
     failures: Vec<Failure<E>>,
     /// The first panic.
-    panic: Option<Panicked>,
+    panic: Option<CaughtPanic>,
     /// Wakes the body's task. Taken when it is used.
     waker: Option<Waker>,
 }
@@ -43,21 +43,6 @@ enum Phase {
     Over,
 }
 
-/// A panic, and the task that it happened in.
-pub(super) struct Panicked {
-    pub(super) task: Option<Task>,
-    pub(super) payload: Payload,
-}
-
-impl Panicked {
-    /// Reports a panic that nobody will read.
-    fn report(self) {
-        if let Some(task) = self.task {
-            task.report_panic(self.payload);
-        }
-    }
-}
-
 /// How a child or the body ended.
 pub(super) enum End<E> {
     /// With a value, or cancelled: no reason to end the others.
@@ -65,7 +50,7 @@ pub(super) enum End<E> {
     /// With an error.
     Failed(Failure<E>),
     /// By a panic.
-    Panicked(Panicked),
+    Panicked(CaughtPanic),
 }
 
 /// How a group ended.
@@ -73,7 +58,7 @@ pub(super) struct Outcome<E> {
     /// What failed, in this order.
     pub(super) failures: Vec<Failure<E>>,
     /// The first panic.
-    pub(super) panic: Option<Payload>,
+    pub(super) panic: Option<CaughtPanic>,
 }
 
 /// What is to be done without the lock.
@@ -83,8 +68,8 @@ struct Errands {
     asked: Vec<Task>,
     /// The body's task.
     waker: Option<Waker>,
-    /// A panic that the group has no place for.
-    unread: Option<Panicked>,
+    /// A panic that the group has no place for: reported by its drop.
+    unread: Option<CaughtPanic>,
 }
 
 impl Errands {
@@ -92,9 +77,7 @@ impl Errands {
         for task in self.asked {
             task.cancel();
         }
-        if let Some(panicked) = self.unread {
-            panicked.report();
-        }
+        drop(self.unread);
         if let Some(waker) = self.waker {
             waker.wake();
         }
@@ -117,10 +100,10 @@ impl<E> State<E> {
         match end {
             End::Quiet => return errands,
             End::Failed(failure) => self.failures.push(failure),
-            End::Panicked(panicked) if self.panic.is_some() || self.phase == Phase::Over => {
-                errands.unread = Some(panicked);
+            End::Panicked(panic) if self.panic.is_some() || self.phase == Phase::Over => {
+                errands.unread = Some(panic);
             }
-            End::Panicked(panicked) => self.panic = Some(panicked),
+            End::Panicked(panic) => self.panic = Some(panic),
         }
         if self.phase == Phase::Open {
             errands.asked = self.abort();
@@ -263,7 +246,7 @@ impl<E> Shared<E> {
         let failures = std::mem::take(&mut state.failures);
         let panic = state.panic.take();
         drop(state);
-        Some(Outcome { failures, panic: panic.map(|panicked| panicked.payload) })
+        Some(Outcome { failures, panic })
     }
 
     /// The future of the group is dropped: nobody can wait for the children, which are asked to

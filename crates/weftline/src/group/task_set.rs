@@ -1,7 +1,7 @@
 //! [`TaskSet`]: many tasks of one kind, taken as they end.
 
 use super::ready::Ready;
-use crate::task::{Builder, Id, JoinError, JoinHandle, Task};
+use crate::task::{Builder, Id, JoinError, JoinHandle, Task, assert_not_own};
 use crate::time::timeout;
 use futures_core::Stream;
 use slab::Slab;
@@ -21,6 +21,10 @@ use std::time::Duration;
 /// Dropping the set detaches its tasks, as dropping a [`JoinHandle`] does one; see
 /// [`cancel_on_drop`](Self::cancel_on_drop). Nothing that is awaited here asks a task to end, but
 /// [`shutdown`](Self::shutdown).
+///
+/// # Panics
+///
+/// When a task of the set looks for its own end in it, which would never come.
 ///
 /// # Examples
 ///
@@ -287,10 +291,20 @@ impl<T> TaskSet<T> {
         output.as_ref().map_or_else(JoinError::is_panic, self.is_failure)
     }
 
+    /// The last one of all must not be the task that waits for it.
+    fn assert_others_run(&self) {
+        if self.running.len() == 1 {
+            self.tasks().for_each(|task| assert_not_own(task.id()));
+        }
+    }
+
     /// Notices one task more that has ended.
     fn poll_notice(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Poll::Ready(index) = self.ready.poll_next(cx) else { return Poll::Pending };
+            let Poll::Ready(index) = self.ready.poll_next(cx) else {
+                self.assert_others_run();
+                return Poll::Pending;
+            };
             let Some(running) = self.running.get_mut(index) else { continue };
             let mut own = Context::from_waker(&running.waker);
             let Poll::Ready(output) = running.handle.poll_output(&mut own) else { continue };

@@ -248,6 +248,11 @@ pub(crate) fn current_id() -> Option<Id> {
     with_current(|header| header.id)
 }
 
+/// For whoever waits for a task: panics in that task, where the wait would never end.
+pub(crate) fn assert_not_own(id: Id) {
+    assert!(current_id() != Some(id), "a task waits for its own end");
+}
+
 /// Whether `waker` belongs to the task that is being polled here, and that task was woken since this
 /// poll began: all that waits with this waker is polled again soon, or was given up.
 #[inline]

@@ -139,7 +139,7 @@ fn note_taken(whose: u64) {
     });
 }
 
-/// Notes in the same regions that code inside has given it back.
+/// Notes in the same regions that nobody inside has it any more.
 fn note_given_back(whose: u64) {
     find_around(|frame| {
         if frame.took.get() == whose {
@@ -147,6 +147,11 @@ fn note_given_back(whose: u64) {
         }
         None::<()>
     });
+}
+
+/// The code that runs takes a request of its task back, which is an answer to it.
+pub(super) fn answered() {
+    note_given_back(TASK);
 }
 
 /// Takes a request of the task that nobody has delivered, for code that is not suspended.

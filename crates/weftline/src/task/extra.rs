@@ -102,15 +102,16 @@ impl Extra {
         Some(extra)
     }
 
-    /// Makes a request to cancel. Under one lock, so that the count and the state word agree.
+    /// Makes a request to cancel, and counts it where it was not too late. Under one lock, so that
+    /// whoever it is delivered to finds count and reason.
     pub(crate) fn cancel(&self, state: &State, reason: Option<CancelReason>) -> Cancel {
         let mut requests = self.requests.lock();
-        if state.load().is_complete() {
-            return Cancel::TooLate;
+        let cancel = state.cancel();
+        if cancel != Cancel::TooLate {
+            requests.count = requests.count.saturating_add(1);
+            requests.reason = reason;
         }
-        requests.count = requests.count.saturating_add(1);
-        requests.reason = reason;
-        state.cancel()
+        cancel
     }
 
     /// Takes one request back; with the last one also what was not delivered yet.

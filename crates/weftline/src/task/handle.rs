@@ -1,6 +1,6 @@
 //! The owned right to a task's output.
 
-use super::current::current_id;
+use super::current::assert_not_own;
 use super::passing::Passing;
 use super::raw::RawTask;
 use super::region::{self, Delivery, Leaf};
@@ -292,7 +292,7 @@ impl<T> JoinHandle<T> {
             let header = unsafe { self.task.header() };
             // In a forked child nobody would ever wake this.
             header.roster.generation().assert_same_process();
-            assert!(current_id() != Some(header.id), "a task waits for its own end");
+            assert_not_own(header.id);
             return Poll::Pending;
         }
         Poll::Ready(self.take_finished())

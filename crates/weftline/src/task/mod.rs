@@ -9,6 +9,7 @@
 
 mod bells;
 pub mod budget;
+mod caught_panic;
 pub mod context;
 #[expect(unsafe_code, reason = "reads the header of the task that is being polled")]
 mod current;
@@ -54,7 +55,8 @@ pub use shared::SharedHandle;
 pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
-pub(crate) use current::{Origin, is_woken};
+pub(crate) use caught_panic::CaughtPanic;
+pub(crate) use current::{Origin, assert_not_own, is_woken};
 pub(crate) use driven::block_on;
 pub(crate) use error::Payload;
 pub(crate) use extra::CancelReason;
@@ -316,6 +318,9 @@ impl Task {
     /// ```
     pub fn uncancel(&self) -> u32 {
         let header = self.header();
+        if current::current_id() == Some(header.id) {
+            delivery::answered();
+        }
         header.extra.get().map_or(0, |extra| extra.uncancel(&header.state))
     }
 

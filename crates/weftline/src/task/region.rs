@@ -112,7 +112,7 @@ impl Region {
     }
 
     /// For a region that has ended: the request from outside that code inside was about to answer
-    /// when it was dropped, if there is one. Taking the task's requests back is an answer.
+    /// when it was dropped, if there is one.
     pub(crate) fn unanswered(&self) -> Option<Delivery> {
         if self.took == NOBODY { None } else { take_over(self.took) }
     }

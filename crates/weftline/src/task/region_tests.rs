@@ -73,6 +73,11 @@ fn a_delivery_meets_completion_and_the_value_is_kept() {
         queue.run_one();
         let noted = thread.join().unwrap();
         queue.run_all();
+        assert_eq!(
+            handle.task().cancelling(),
+            u32::from(noted),
+            "one that is too late is not counted"
+        );
         assert_eq!(output(&mut handle).unwrap(), 7);
         let caught: usize = caught.load(Ordering::Relaxed);
         assert!(caught <= usize::from(noted), "{caught} deliveries");

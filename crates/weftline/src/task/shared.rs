@@ -146,12 +146,12 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
         let mine = cx.waker().clone();
         let all = Waker::from(Arc::new(WakeAll(Arc::downgrade(&self.output))));
         let this = &mut *self;
-        // Wakers are foreign code: what leaves the list is woken and dropped outside of the lock.
+        // Wakers and task-local variables are foreign code: outside of the lock.
         let mut mine = Some(mine);
-        let (given, left) = this.output.lock().poll(&all, &mut mine, &mut this.place);
-        drop(mine);
-        wake_all(left);
-        let Some(output) = given else {
+        let looked = this.output.lock().poll(&all, &mut mine, &mut this.place);
+        drop((mine, looked.handle));
+        wake_all(looked.left);
+        let Some(output) = looked.given else {
             if let Some(delivery) = self.passing.deliver_here(cx) {
                 self.pass_on(delivery);
             }
@@ -162,28 +162,41 @@ impl<T: Clone + Send + Sync + 'static> Future for SharedHandle<T> {
     }
 }
 
+/// What a look under the lock has found, to be used without it.
+struct Looked<T> {
+    /// The output, where it is there.
+    given: Option<Arc<SharedOutput<T>>>,
+    /// The wakers of those who waited for it.
+    left: Vec<Waker>,
+    /// The handle that gave it: drops what else the task had.
+    handle: Option<JoinHandle<T>>,
+}
+
 impl<T> Output<T> {
-    /// The output, where it is there, and the wakers to call. Where it is not, `mine` is left here
-    /// in exchange for the waker that was before.
+    /// Looks for the output. Where it is not there, `mine` is left here in exchange for the waker
+    /// that was before.
     fn poll(
         &mut self,
         all: &Waker,
         mine: &mut Option<Waker>,
         place: &mut Option<usize>,
-    ) -> (Option<Arc<SharedOutput<T>>>, Vec<Waker>) {
+    ) -> Looked<T> {
         let Output::Awaited { handle, waiting } = self else {
-            return (self.given(), vec![]);
+            return Looked { given: self.given(), left: vec![], handle: None };
         };
         let Poll::Ready(output) = handle.poll_output(&mut Context::from_waker(all)) else {
             let key = *place.get_or_insert_with(|| waiting.insert(None));
             std::mem::swap(&mut waiting[key], mine);
-            return (None, vec![]);
+            return Looked { given: None, left: vec![], handle: None };
         };
-        let left = std::mem::take(waiting);
-        *self = Output::Given(Arc::new(output.map_err(Arc::new)));
         *place = None;
-        let left = left.into_iter().filter_map(|(_, waker)| waker).collect();
-        (self.given(), left)
+        let given = Arc::new(output.map_err(Arc::new));
+        let before = std::mem::replace(self, Output::Given(given.clone()));
+        let Output::Awaited { handle, waiting } = before else {
+            unreachable!("it was awaited, under this lock");
+        };
+        let left = waiting.into_iter().filter_map(|(_, waker)| waker).collect();
+        Looked { given: Some(given), left, handle: Some(handle) }
     }
 
     fn given(&self) -> Option<Arc<SharedOutput<T>>> {

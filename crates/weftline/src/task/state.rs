@@ -16,7 +16,7 @@ const OWNED: usize = 1 << 0;
 const NOTIFIED: usize = 1 << 1;
 /// The output is stored, or was dropped because nobody can ask for it.
 const COMPLETE: usize = 1 << 2;
-/// A request to cancel waits for its delivery.
+/// A request to cancel waits for its delivery, or ends the task.
 const CANCEL: usize = 1 << 3;
 /// The `JoinHandle` exists.
 const JOIN_INTEREST: usize = 1 << 4;
@@ -124,7 +124,7 @@ impl Snapshot {
         self.0 & CANCELLED != 0
     }
 
-    /// Whether a request to cancel waits for its delivery.
+    /// Whether a request to cancel waits for its delivery, or ends the task just now.
     pub(crate) fn is_cancel_pending(self) -> bool {
         self.0 & (CANCEL | COMPLETE) == CANCEL
     }
@@ -191,8 +191,8 @@ impl State {
     /// Takes the request to cancel that waits for delivery: a region delivers it, or whoever made
     /// it takes it back. False: there is none. Of several that try, one gets it.
     pub(crate) fn take_cancel(&self) -> bool {
-        // AcqRel: pairs with the Release in `request`, so that what was written before it (the
-        // reason) is seen; the rest keeps the word's release sequence whole.
+        // AcqRel: pairs with the Release in `request`, so that what was made before it (the place
+        // of the reason) is seen; the rest keeps the word's release sequence whole.
         self.0.fetch_and(!CANCEL, Ordering::AcqRel) & CANCEL != 0
     }
 
@@ -236,13 +236,14 @@ impl State {
         loop {
             let asked = (seen & CANCEL != 0).then(&suspension);
             let (next, result) = match asked {
-                Some(Suspension::Open) => (seen & !CANCEL, FinishPoll::Cancelled),
+                // The request stays: until the future is dropped, it is what ends the task.
+                Some(Suspension::Open) => (seen, FinishPoll::Cancelled),
                 Some(Suspension::Unasked) => return FinishPoll::Again,
                 Some(Suspension::Held) | None if seen & NOTIFIED != 0 => return FinishPoll::Again,
                 Some(Suspension::Held) | None => (seen & !OWNED, FinishPoll::Idle),
             };
             // Release: pairs with the Acquire in `wake`: the next owner sees the future. Acquire:
-            // pairs with the Release in `request`: the reason is seen.
+            // pairs with the Release in `request`: the place of the reason is seen.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return result,
                 Err(now) => seen = now,

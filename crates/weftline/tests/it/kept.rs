@@ -271,3 +271,49 @@ fn the_output_of_a_task_is_had_although_its_joiner_is_asked_to_end() {
         });
     });
 }
+
+#[test]
+fn a_value_that_was_sent_before_the_request_is_received() {
+    runtime_of(4).block_on(async {
+        let received = Arc::new(AtomicU64::new(0));
+        for _ in 0..VALUES {
+            let (sender, receiver) = oneshot::channel();
+            let counts = received.clone();
+            let receives = spawn(async move {
+                counts.fetch_add(receiver.await.unwrap(), Ordering::SeqCst);
+                sleep(LONG).await;
+            });
+            while receives.task().status() != task::Status::Waiting {
+                yield_now().await;
+            }
+            sender.send(1).unwrap();
+            receives.cancel();
+            assert!(receives.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(received.load(Ordering::SeqCst), VALUES);
+    });
+}
+
+#[test]
+fn a_receiver_that_is_left_at_any_moment_still_gets_its_value() {
+    within_limit(|| {
+        runtime_of(4).block_on(async {
+            let moments = AtomicU64::new(5);
+            for value in 0..VALUES / 4 {
+                let (sender, mut receiver) = oneshot::channel();
+                let pause = some_moment(&moments);
+                let sending = spawn(async move {
+                    sleep(pause).await;
+                    sender.send(value).expect("the receiver is there");
+                });
+                let first = timeout(some_moment(&moments), &mut receiver).await;
+                let received = match first {
+                    Ok(received) => received,
+                    Err(_elapsed) => receiver.await,
+                };
+                assert_eq!(received, Ok(value));
+                sending.await.unwrap();
+            }
+        });
+    });
+}

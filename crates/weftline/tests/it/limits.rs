@@ -491,3 +491,23 @@ fn a_request_that_was_answered_before_is_not_given_again_by_a_limit() {
         assert!(answers.await.is_ok_and(|value| value == 7));
     });
 }
+
+#[test]
+fn a_limit_brings_up_no_request_that_was_answered_though_older_ones_were_ignored() {
+    alone(async {
+        let answers = spawn(async {
+            task::current().unwrap().cancel();
+            drop(catch_cancel(pending::<()>()).await);
+            let limited = timeout(20 * MS, async {
+                task::current().unwrap().cancel();
+                drop(catch_cancel(pending::<()>()).await);
+                assert_eq!(task::current().unwrap().uncancel(), 1);
+                sleep(LONG).await;
+            });
+            assert!(limited.await.is_err());
+            sleep(MS).await;
+            7
+        });
+        assert!(answers.await.is_ok_and(|value| value == 7));
+    });
+}

@@ -13,6 +13,8 @@ mod counting;
 mod deterministic;
 mod eager;
 mod entry;
+#[expect(unsafe_code, reason = "a waker that tells when it is cloned")]
+mod foreign;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
@@ -48,6 +50,7 @@ mod spans;
 mod spawn;
 mod stranded;
 mod stress;
+mod stress_cancel;
 mod submitting;
 mod task_set;
 mod threads;

@@ -2,17 +2,22 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    PanicsWhenDropped, Reports, child, eventually, expect_success, is_child, panic_on_purpose,
-    panic_with, reporting_runtime, settle,
+    LONG, PanicsWhenDropped, Reports, child, eventually, expect_success, is_child,
+    panic_on_purpose, panic_with, reporting_runtime, settle, until_waiting,
 };
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 use weftline::runtime::Builder;
 use weftline::task::{self, Unhandled, UnhandledKind};
-use weftline::{JoinHandle, Runtime, spawn, yield_now};
+use weftline::time::{sleep, timeout};
+use weftline::{
+    ExitStack, JoinError, JoinHandle, Runtime, exit_stack, finally, gather_results, race, spawn,
+    uncancellable, yield_now,
+};
 
 #[test]
 fn a_panic_in_a_task_leaves_its_worker_alive() {
@@ -320,5 +325,105 @@ fn an_error_that_nobody_reads_is_reported_where_that_was_asked_for() {
             (report.kind, report.message.as_str()),
             (UnhandledKind::TaskFailed, "disk full")
         );
+    }
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What is reported while `future` runs, and by the end of its runtime.
+fn reported(future: impl Future<Output = ()>) -> Vec<String> {
+    let (runtime, reports) = reporting_runtime(2);
+    runtime.block_on(future);
+    settle(&runtime);
+    let all = reports.all();
+    assert!(all.iter().all(|report| report.task.is_some()), "{all:?}");
+    all.into_iter().map(|report| report.message).collect()
+}
+
+/// Polls a future as long as it may take to come to where it hangs, and drops it.
+async fn leave(future: impl Future) {
+    let mut future = Box::pin(future);
+    for _ in 0..3 {
+        assert!(poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await);
+        sleep(10 * MS).await;
+    }
+}
+
+#[test]
+fn a_panic_whose_clean_up_is_ended_is_reported_and_one_that_goes_on_is_not() {
+    let by_a_limit = async {
+        let limited = timeout(MS, finally(unit(fails_later()), sleep(LONG)));
+        assert!(limited.await.is_err());
+    };
+    let by_a_request = async {
+        let (cleans, cleaned) = (Gate::new(), Gate::new());
+        let (begins, ends) = (cleans.clone(), cleaned.wait());
+        let fails = spawn(finally(unit(fails_later()), async move {
+            begins.open();
+            ends.await;
+        }));
+        cleans.wait().await;
+        until_waiting(&fails).await;
+        fails.cancel();
+        assert!(fails.await.unwrap_err().is_cancelled());
+    };
+    let on_a_stack = |stack: ExitStack| async move {
+        stack.push(pending());
+        unit(fails_later()).await;
+    };
+    let goes_on = async {
+        let fails = spawn(finally(unit(fails_later()), async { yield_now().await }));
+        assert!(fails.await.unwrap_err().is_panic());
+    };
+    let once = ["on purpose: unread"];
+    assert_eq!(reported(by_a_limit), once);
+    assert_eq!(reported(by_a_request), once);
+    assert_eq!(reported(leave(finally(unit(fails_later()), pending()))), once);
+    assert_eq!(reported(leave(exit_stack(on_a_stack))), once);
+    assert!(reported(goes_on).is_empty());
+}
+
+#[test]
+fn a_panic_that_gives_way_to_that_of_a_clean_up_is_reported() {
+    /// Runs a future as a task, and reads its panic.
+    async fn read(future: impl Future<Output = ()> + Send + 'static) {
+        let error = spawn(future).await.unwrap_err();
+        assert_eq!(error.panic_message(), Some("on purpose: the last clean-up"));
+    }
+    async fn fails(place: &str) {
+        panic_on_purpose(place)
+    }
+    let of_two = read(finally(unit(fails_later()), fails("the last clean-up")));
+    assert_eq!(reported(of_two), ["on purpose: unread"]);
+    let of_three = read(exit_stack(|stack| async move {
+        stack.push(fails("the last clean-up"));
+        stack.push(fails("the first clean-up"));
+        unit(fails_later()).await;
+    }));
+    assert_eq!(reported(of_three), ["on purpose: unread", "on purpose: the first clean-up"]);
+}
+
+#[test]
+fn a_panic_that_waits_for_other_tasks_is_reported_where_it_is_left() {
+    /// Of several tasks one panics, and the others hang, also when they are cancelled.
+    async fn one_of_several(number: u8, hang: Gate) -> Result<(), JoinError> {
+        if number == 0 {
+            panic_on_purpose("one of several")
+        }
+        uncancellable(hang.wait()).await;
+        Ok(())
+    }
+    for is_race in [false, true] {
+        let hang = Gate::new();
+        let several = (0..2).map(|number| one_of_several(number, hang.clone()));
+        let left = async {
+            if is_race {
+                leave(race(several)).await;
+            } else {
+                leave(gather_results(several)).await;
+            }
+            hang.open();
+        };
+        assert_eq!(reported(left), ["on purpose: one of several"], "{is_race}");
     }
 }

@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, yield_now,
+    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, uncancellable,
+    yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -541,5 +542,49 @@ fn a_handle_that_has_handed_a_request_on_waits_for_what_becomes_of_it() {
             assert_eq!(ended.is_ok(), ignores, "{ended:?}");
             assert_eq!(saw.load(SeqCst), ignores, "the output is given where the code goes on");
         });
+    }
+}
+
+#[test]
+fn what_must_not_be_interrupted_beside_an_answer_is_not() {
+    for shielded_first in [false, true] {
+        for cleanup_too in [false, true] {
+            runtime_of(1).block_on(async {
+                let (shield_begins, shield_ends, answer_ends) =
+                    (Gate::new(), Gate::new(), Gate::new());
+                let (begins, holds, ends) =
+                    (shield_begins.wait(), shield_ends.wait(), answer_ends.wait());
+                let (finished, saw) = flag();
+                let shielded: Boxed = Box::pin(async move {
+                    begins.await;
+                    let held = async move {
+                        uncancellable(holds).await;
+                        finished.store(true, SeqCst);
+                    };
+                    if cleanup_too {
+                        finally(async {}, held).await;
+                    } else {
+                        held.await;
+                    }
+                });
+                let answers: Boxed = Box::pin(finally(pending::<()>(), ends));
+                let both =
+                    if shielded_first { vec![shielded, answers] } else { vec![answers, shielded] };
+                let mut handle = spawn(join(both));
+                until_waiting(&handle).await;
+                handle.cancel();
+                until_waiting(&handle).await;
+                shield_begins.open();
+                until_waiting(&handle).await;
+                answer_ends.open();
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+                shield_ends.open();
+                let ended = bounded(&mut handle).await.expect("it ends");
+                assert!(ended.unwrap_err().is_cancelled());
+                assert!(saw.load(SeqCst), "{shielded_first} {cleanup_too}: interrupted");
+            });
+        }
     }
 }

@@ -9,11 +9,14 @@ use crate::rig::{
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
 use std::time::Duration;
+use weftline::group::{TaskSet, When};
 use weftline::net::{TcpListener, TcpStream};
+use weftline::runtime::Grace;
 use weftline::sync::oneshot;
 use weftline::time::sleep;
-use weftline::{Handle, catch_cancel, finally, spawn, task, yield_now};
+use weftline::{Handle, JoinHandle, catch_cancel, finally, shield, spawn, task, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -320,19 +323,50 @@ fn requests() -> u32 {
     task::current().unwrap().cancelling()
 }
 
+/// What tells a task that awaits what `make` makes of its own handle.
+fn told<F>(make: impl FnOnce(JoinHandle<()>) -> F) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (runtime, reports) = reporting_runtime(1);
+    let (give, given) = oneshot::channel::<F>();
+    let task = runtime.spawn(async move { given.await.unwrap().await });
+    let id = task.id();
+    assert!(give.send(make(task)).is_ok());
+    eventually("it is told", || !reports.about(id).is_empty());
+    reports.about(id)[0].message.clone()
+}
+
 #[test]
-fn a_task_that_awaits_itself_is_told_so() {
+fn a_task_that_awaits_itself_is_told_so_however_it_does() {
     within_limit(|| {
-        let (runtime, reports) = reporting_runtime(1);
-        let (give, given) = oneshot::channel::<weftline::JoinHandle<()>>();
-        let task = runtime.spawn(async move {
-            let own = given.await.unwrap();
-            let _ = own.await;
-        });
-        let id = task.id();
-        give.send(task).unwrap();
-        eventually("it is told", || !reports.about(id).is_empty());
-        assert_eq!(reports.about(id)[0].message, "a task waits for its own end");
+        let message = "a task waits for its own end";
+        assert_eq!(told(|own| async { own.await.unwrap() }), message);
+        assert_eq!(told(|own| async { own.shared().await.unwrap() }), message);
+        assert_eq!(told(|own| async { shield(own).await.unwrap() }), message);
+        assert_eq!(told(|own| async { drop(own.wait()) }), message);
+        let set_of = |own| {
+            let mut set = TaskSet::new();
+            set.insert(own);
+            set
+        };
+        assert_eq!(told(|own| async move { drop(set_of(own).next().await) }), message);
+        // The set has looked at it before, elsewhere.
+        let seen = |own| {
+            let mut set = set_of(own);
+            assert!(set.try_next().is_none());
+            set
+        };
+        let one_by_one = |own| {
+            let mut set = seen(own);
+            async move { while set.next().await.is_some() {} }
+        };
+        assert_eq!(told(one_by_one), message);
+        let all = |own| {
+            let mut set = seen(own);
+            async move { assert_eq!(set.wait(When::All, None).await.pending, 0) }
+        };
+        assert_eq!(told(all), message);
     });
 }
 
@@ -385,4 +419,25 @@ fn a_shared_value_that_comes_despite_a_request_is_kept_and_the_request_comes_nex
         assert!(asked.await.unwrap_err().is_cancelled());
         assert_eq!(diary.read(), ["5"]);
     });
+}
+
+/// Takes a while to be dropped.
+struct DropsSlowly;
+
+impl Drop for DropsSlowly {
+    fn drop(&mut self) {
+        thread::sleep(20 * MS);
+    }
+}
+
+#[test]
+fn a_task_that_is_being_dropped_when_the_grace_is_over_has_not_ignored_its_end() {
+    let runtime = runtime_of(1);
+    let task = runtime.spawn(async {
+        let _held = DropsSlowly;
+        pending::<()>().await;
+    });
+    eventually("it waits", || task.task().status() == task::Status::Waiting);
+    let report = runtime.shutdown(Grace::For(MS));
+    assert!(report.is_clean(), "{report}");
 }

@@ -127,6 +127,32 @@ impl Held {
     }
 }
 
+/// A pseudo random generator (xorshift): the same seed makes the same choices.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        // Neighbouring seeds are far apart; zero would stay zero.
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 11) % bound
+    }
+
+    /// Another one, whose choices do not depend on those that this one makes later.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self::new(self.next())
+    }
+}
+
 /// What happened, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Diary(Arc<Mutex<Vec<String>>>);
@@ -171,6 +197,18 @@ pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 
 pub(crate) fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
     within_limit(|| {
         if let Err(error) = runtime_of(1).spawn(body).wait() {
+            raise(error);
+        }
+    });
+}
+
+/// Runs a body as a task on the only worker, in virtual time: it passes only where nothing else can
+/// happen, so that what lies between two instants is always done in between.
+#[track_caller]
+pub(crate) fn in_virtual_time<F: Future<Output = ()> + Send + 'static>(body: F) {
+    within_limit(|| {
+        let runtime = Runtime::builder().workers(1).virtual_time(true).build();
+        if let Err(error) = runtime.expect("a runtime starts").spawn(body).wait() {
             raise(error);
         }
     });

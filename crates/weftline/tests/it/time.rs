@@ -1,6 +1,7 @@
 //! Time as a user sees it. Where a test can, it has virtual time, and asserts instants; where time
 //! is real it asserts order and "never early", and for "soon enough" leaves room for a busy machine.
 
+use crate::rig::Random;
 use futures_core::Stream;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -41,25 +42,13 @@ impl Wake for Wakes {
     }
 }
 
-/// A deterministic pseudo random generator (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 #[test]
 fn a_sleep_never_ends_early_on_any_worker() {
     let runtime = runtime(4);
     let tasks: Vec<_> = (0..10_000)
         .map(|seed| {
             runtime.spawn(async move {
-                let duration = Duration::from_nanos(Random(seed + 1).below(30_000_000));
+                let duration = Duration::from_nanos(Random::new(seed).below(30_000_000));
                 let before = Instant::now();
                 sleep(duration).await;
                 assert!(before.elapsed() >= duration, "{:?} of {duration:?}", before.elapsed());
@@ -269,7 +258,7 @@ fn many_sleeps_on_several_workers_all_end() {
         .map(|i| {
             let ended = ended.clone();
             runtime.spawn(async move {
-                let mut random = Random(i + 1);
+                let mut random = Random::new(i);
                 for _ in 0..3 {
                     // Some of them are given up.
                     let limit = Duration::from_micros(random.below(10_000));

@@ -4,7 +4,7 @@ use super::*;
 use crate::probe::{Gate, Probe};
 use crate::rig::{
     Diary, PanicsWhenDropped, panic_on_purpose, panic_with, reporting_runtime, runtime, runtime_of,
-    until_waiting,
+    until_waiting, within_limit,
 };
 use std::error::Error;
 use std::future::pending;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use weftline::group::Failure;
+use weftline::sync::oneshot;
 use weftline::time::{sleep, timeout};
 use weftline::{
     Child, Group, GroupError, JoinError, catch_cancel, exit_stack, finally, group, spawn,
@@ -536,4 +537,20 @@ fn an_error_names_its_first_as_the_source() {
         .map_err(GroupError::boxed)
         .unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), "invalid digit found in string");
+}
+
+#[test]
+fn a_child_that_awaits_itself_is_told_so() {
+    within_limit(|| {
+        let run = AssertUnwindSafe(|| {
+            runtime_of(1).block_on(group(|g| async move {
+                let (give, given) = oneshot::channel::<Child<()>>();
+                let own = g.spawn(async move { given.await.unwrap().await.map_err(|_| 1_u32) });
+                assert!(give.send(own).is_ok());
+                Ok(())
+            }))
+        });
+        let payload = catch_unwind(run).unwrap_err();
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"a task waits for its own end"));
+    });
 }

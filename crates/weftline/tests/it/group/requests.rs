@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::probe::{Gate, Probe};
-use crate::rig::{Diary, LONG, eventually, runtime, runtime_of, until_waiting};
+use crate::rig::{
+    Diary, LONG, alone, eventually, in_virtual_time, many_times, runtime, runtime_of, until_waiting,
+};
 use std::future::pending;
 use std::sync::Arc;
 use std::task::Poll;
 use weftline::task::Builder;
-use weftline::time::{sleep, timeout};
+use weftline::time::{now, sleep, timeout};
 use weftline::{catch_cancel, finally, group, spawn, uncancellable, yield_now};
 
 // AT-TG-05
@@ -74,10 +76,13 @@ fn an_error_during_clean_up_is_returned_and_the_request_comes_next() {
 // AT-TG-11, one awaited task deeper
 #[test]
 fn an_error_during_clean_up_reaches_who_awaits_the_groups_task() {
-    runtime().block_on(async {
+    many_times(|| async {
+        let begun = Gate::new();
+        let has_begun = begun.wait();
         let outer = spawn(async {
             let inner = spawn(group(|g| async move {
-                g.spawn(async {
+                g.spawn(async move {
+                    begun.open();
                     drop(catch_cancel(pending::<()>()).await);
                     Err::<(), _>(1)
                 });
@@ -85,15 +90,10 @@ fn an_error_during_clean_up_reaches_who_awaits_the_groups_task() {
             }));
             inner.await
         });
-        until_waiting(&outer).await;
-        while runtime_tasks() > 4 {
-            yield_now().await;
-        }
+        has_begun.await;
         outer.cancel();
-        match outer.await {
-            Ok(inner) => assert_eq!(numbers(inner.unwrap()), [1]),
-            Err(error) => assert!(error.is_cancelled(), "the child had not begun"),
-        }
+        let inner = outer.await.expect("it has the error to give");
+        assert_eq!(numbers(inner.expect("so has the group's task")), [1]);
     });
 }
 
@@ -158,11 +158,12 @@ fn several_requests_end_clean_up_no_earlier_and_are_all_counted() {
 fn a_limit_around_a_cancelled_group_still_reports_after_the_clean_up() {
     let diary = Diary::default();
     let inside = diary.clone();
-    runtime_of(1).block_on(async {
-        let limited = timeout(25 * SHORT, async move {
+    in_virtual_time(async move {
+        let began = now();
+        let limited = timeout(SHORT, async move {
             group(|g| async move {
                 let child = g.spawn(finally(pending::<Outcome>(), async move {
-                    sleep(50 * SHORT).await;
+                    sleep(2 * SHORT).await;
                     inside.note("cleaned up");
                 }));
                 until_task_waits(&child.task().unwrap()).await;
@@ -172,9 +173,9 @@ fn a_limit_around_a_cancelled_group_still_reports_after_the_clean_up() {
             .await
         });
         assert!(limited.await.is_err());
-        diary.note("then");
+        assert_eq!(now() - began, 2 * SHORT);
+        assert_eq!(diary.read(), ["cleaned up"]);
     });
-    assert_eq!(diary.read(), ["cleaned up", "then"]);
 }
 
 // AT-TG-25
@@ -220,11 +221,11 @@ fn a_group_that_is_cancelled_gives_a_value_only_if_the_body_has_one() {
         });
         assert_eq!(kept.await.unwrap(), 1);
         let failed = group(|g| async move {
-            g.spawn(async {
+            let stubborn = g.spawn(async {
                 drop(catch_cancel(pending::<()>()).await);
                 Err::<(), _>(9)
             });
-            sleep(SHORT).await;
+            until_task_waits(&stubborn.task().unwrap()).await;
             g.cancel();
             Ok::<_, u32>(())
         });
@@ -235,50 +236,58 @@ fn a_group_that_is_cancelled_gives_a_value_only_if_the_body_has_one() {
 // AT-TO-13
 #[test]
 fn a_limit_around_a_group_gives_way_to_an_error_during_clean_up() {
-    runtime().block_on(async {
+    in_virtual_time(async {
+        let began = now();
         let limited = timeout(
             SHORT,
             group(|g| async move {
                 g.spawn(async {
                     drop(catch_cancel(pending::<()>()).await);
+                    sleep(SHORT).await;
                     Err::<(), _>(1)
                 });
                 pending::<Outcome>().await
             }),
         );
-        match limited.await {
-            Ok(result) => assert_eq!(numbers(result), [1]),
-            Err(_) => assert!(workers_may_be_late(), "the child had begun"),
-        }
+        assert_eq!(numbers(limited.await.expect("the error, and not the limit")), [1]);
+        assert_eq!((now() - began, requests()), (2 * SHORT, 0));
+        // The limit has given way, and is not heard of later.
+        sleep(SHORT).await;
     });
-}
-
-/// On several workers a child may be asked to end before its first step; it then never begins.
-fn workers_may_be_late() -> bool {
-    true
 }
 
 #[test]
 fn an_error_and_a_request_at_once_come_one_after_the_other() {
-    let diary = Diary::default();
-    let inside = diary.clone();
-    runtime_of(1).block_on(async {
-        let parent = spawn(async move {
-            let result = group(|g| async move {
-                g.spawn(fails(1));
-                pending::<Outcome>().await
+    for request_first in [true, false] {
+        alone(async move {
+            let (diary, fails) = (Diary::default(), Gate::new());
+            let (inside, may_fail) = (diary.clone(), fails.wait());
+            let parent = spawn(async move {
+                let result = group(|g| async move {
+                    g.spawn(async move {
+                        may_fail.await;
+                        Err::<(), _>(1)
+                    });
+                    pending::<Outcome>().await
+                });
+                inside.note(format!("{:?}, {}", numbers(result.await), requests()));
+                let next = catch_cancel(pending::<()>()).await.unwrap_err();
+                inside.note(next.to_string());
+                next.resume::<()>().await;
             });
-            inside.note(format!("{:?}, {}", numbers(result.await), requests()));
-            pending::<()>().await;
+            until_waiting(&parent).await;
+            // Neither is seen before both are there: the only worker runs this.
+            if request_first {
+                parent.cancel_with("why");
+                fails.open();
+            } else {
+                fails.open();
+                parent.cancel_with("why");
+            }
+            assert!(parent.await.unwrap_err().is_cancelled());
+            assert_eq!(diary.read(), ["[1], 1", "cancelled: why"], "{request_first}");
         });
-        let task = parent.task();
-        // With one worker the child fails in the same turn.
-        spawn(async {}).await.unwrap();
-        task.cancel();
-        assert!(parent.await.unwrap_err().is_cancelled());
-    });
-    let seen = diary.read();
-    assert!(seen.is_empty() || seen == ["[1], 1"] || seen == ["[1], 0"], "{seen:?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Groups in groups, with limits, clean-ups and shields, and requests at any moment: every clean-up
-//! runs once, and afterwards nothing is left.
+//! runs once, also where two stand side by side in one task, and afterwards nothing is left.
 //!
 //! WEFTLINE_IT_GROUPS is the number of trees; by default a hundred thousand, and fewer in a debug
 //! build.
 
 use crate::rig::{reporting_runtime, within_limit};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use weftline::time::{sleep, timeout};
 use weftline::{Group, catch_cancel, finally, group, spawn, uncancellable, yield_now};
@@ -36,6 +37,11 @@ impl Dice {
         self.0 % sides
     }
 
+    /// A short while, or none.
+    fn micros(&mut self) -> Duration {
+        Duration::from_micros(100 * self.roll(5))
+    }
+
     fn fork(&mut self) -> Self {
         Self(self.roll(u64::MAX - 1) + 1)
     }
@@ -56,7 +62,7 @@ fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
         for _ in 0..dice.roll(3) {
             yield_now().await;
         }
-        let kind = if depth == 0 { dice.roll(5) } else { dice.roll(9) };
+        let kind = if depth == 0 { dice.roll(6) } else { dice.roll(10) };
         match kind {
             0 => Ok(()),
             1 => Err(1),
@@ -77,6 +83,12 @@ fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
                 Err(_) => Err(2),
             },
             5 => {
+                let both = [0, 1].map(|_| waits_and_cleans(dice.fork(), counts.clone()));
+                let (outer, inner) = (dice.micros(), dice.micros());
+                let _ = timeout(outer, timeout(inner, join(both))).await;
+                Ok(())
+            }
+            6 => {
                 counts.begun.fetch_add(1, Ordering::Relaxed);
                 let (inner, count) = (branch(dice.fork(), depth - 1, counts.clone()), counts);
                 let steps = dice.roll(3);
@@ -91,13 +103,44 @@ fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
                 )
                 .await
             }
-            6 => {
-                let limit = Duration::from_micros(100 * dice.roll(5));
-                timeout(limit, branch(dice, depth - 1, counts)).await.unwrap_or(Ok(()))
-            }
+            7 => timeout(dice.micros(), branch(dice, depth - 1, counts)).await.unwrap_or(Ok(())),
             _ => nested(dice, depth - 1, counts).await,
         }
     })
+}
+
+/// A future that waits, for a limit of its own perhaps, with a clean-up.
+async fn waits_and_cleans(mut dice: Dice, counts: Arc<Counts>) {
+    let (begins, steps) = (counts.clone(), dice.roll(3));
+    let waits = async move {
+        begins.begun.fetch_add(1, Ordering::Relaxed);
+        match dice.roll(3) {
+            0 => pending().await,
+            1 => sleep(dice.micros()).await,
+            _ => drop(timeout(dice.micros(), pending::<()>()).await),
+        }
+    };
+    let cleans = async move {
+        for _ in 0..steps {
+            yield_now().await;
+        }
+        counts.cleaned.fetch_add(1, Ordering::Relaxed);
+    };
+    finally(waits, uncancellable(cleans)).await;
+}
+
+/// Polls both in each poll, as the joining macros of the ecosystem do.
+async fn join<F: Future<Output = ()>>(futures: [F; 2]) {
+    let mut futures = futures.map(|future| Some(Box::pin(future)));
+    poll_fn(|cx| {
+        for place in &mut futures {
+            if place.as_mut().is_some_and(|future| future.as_mut().poll(cx).is_ready()) {
+                *place = None;
+            }
+        }
+        if futures.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// A group with some branches.
