@@ -2,8 +2,8 @@
 
 use crate::probe::Probe;
 use crate::rig::{
-    PanicsWhenDropped, eventually, panic_on_purpose, reporting_runtime, runtime, runtime_of,
-    settle, within_limit,
+    PanicsWhenDropped, eventually, holder, panic_on_purpose, reporting_runtime, runtime,
+    runtime_of, settle, within_limit,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -365,9 +365,13 @@ fn a_panic_is_reported_with_the_place_and_the_context_of_the_registration() {
 fn a_value_that_panics_when_it_goes_with_the_callback_is_reported() {
     let (runtime, reports) = reporting_runtime(1);
     let calls = Calls::new();
+    // The callback has the value last: it is called when this thread has left the scope.
+    let (hold, held) = holder();
+    runtime.handle().call_soon(hold);
     PANICS.sync_scope(PanicsWhenDropped("a value"), || {
         runtime.handle().call_soon(calls.note(0));
     });
+    held.release();
     runtime.handle().call_soon(calls.note(1));
     assert_eq!(calls.all(), [0, 1]);
     let reports = reports.all();
