@@ -155,11 +155,11 @@ impl<U> Child<U> {
     /// end already is not asked again: it may be cleaning up.
     fn pass_on(&mut self, cx: &Context<'_>) {
         let Some(watch) = &self.watch else { return };
-        let Some(mut delivery) = self.passing.deliver_here(cx) else { return };
+        let Some(delivery) = self.passing.deliver_here(cx) else { return };
         if watch.pass_on(delivery.reason.clone()) {
             self.passing.hold(delivery);
         } else {
-            region::renew(&mut delivery);
+            region::decline(delivery);
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Delivery {
     pub(crate) reason: Option<CancelReason>,
     /// It was handed on: it waits elsewhere, or somebody else has it.
     handed_on: bool,
+    /// It was taken in the poll in the midst of which it began to wait.
+    late: bool,
 }
 
 /// What a request was made of.
@@ -51,7 +53,7 @@ impl Target {
 
 impl Delivery {
     fn new(target: Target, number: u32, reason: Option<CancelReason>) -> Self {
-        Self { target, number, reason, handed_on: false }
+        Self { target, number, reason, handed_on: false, late: false }
     }
 }
 
@@ -83,19 +85,19 @@ fn take_asked() -> Option<Delivery> {
         }
         frame.shields.then_some(())
     });
-    let taken = of_task.or(of_region)?;
-    arrived();
+    let mut taken = of_task.or(of_region)?;
+    taken.late = arrived();
     note_taken(taken.target.whose());
     Some(taken)
 }
 
 /// What was handed on has reached a region: a shield around what follows in this poll is to hold
-/// again.
-pub(super) fn arrived() {
+/// again. Tells whether it began to wait in this poll.
+pub(super) fn arrived() -> bool {
     Polling::with(|polling| {
         polling.unmark(Marks::RESUMED);
-        polling.unmark(Marks::LATE);
-    });
+        polling.unmark(Marks::LATE)
+    })
 }
 
 fn take_from_task() -> Option<Delivery> {
@@ -173,6 +175,15 @@ pub(crate) fn renew(delivery: &mut Delivery) {
     if !std::mem::replace(&mut delivery.handed_on, true) && !ask_region(delivery) {
         // A region that is not around this code any more cannot end: the task does.
         ask_task(true);
+    }
+}
+
+/// As [`renew`], in the very poll in which it was taken, and by who was polled then: those who
+/// were polled before know of it.
+pub(crate) fn decline(mut delivery: Delivery) {
+    renew(&mut delivery);
+    if !delivery.late {
+        Polling::with(|polling| polling.unmark(Marks::LATE));
     }
 }
 

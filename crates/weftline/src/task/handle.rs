@@ -356,14 +356,14 @@ impl<T> JoinHandle<T> {
     /// blocking job that has begun cannot answer: there it goes on at once.
     #[cold]
     #[expect(unsafe_code, reason = "reads the header")]
-    fn pass_on(&mut self, mut delivery: Delivery) {
+    fn pass_on(&mut self, delivery: Delivery) {
         match delivery.reason.clone() {
             Some(reason) => self.cancel_with(reason),
             None => self.cancel(),
         };
         // SAFETY: the handle holds a reference.
         if unsafe { self.task.header() }.home == Home::BLOCKING {
-            region::renew(&mut delivery);
+            region::decline(delivery);
         } else {
             self.passing.hold(delivery);
         }

@@ -12,7 +12,7 @@
 
 use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
-pub(crate) use super::delivery::{Deliveries, Delivery, ignore, renew, take_undelivered};
+pub(crate) use super::delivery::{Deliveries, Delivery, decline, ignore, renew, take_undelivered};
 use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over};
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
@@ -392,12 +392,9 @@ impl Leaf {
 
     /// The leaf is pending: the request that is delivered to it.
     pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
-        let delivery = take_delivery();
-        if delivery.is_none() {
-            Polling::with(|polling| polling.mark(Marks::CATCHES));
-        }
+        Polling::with(|polling| polling.mark(Marks::CATCHES));
         hang_bell(&mut self.0, cx.waker(), false);
-        delivery
+        take_delivery()
     }
 
     /// Whether it is polled only when it was woken, and so must be kept from poll to poll.

@@ -112,13 +112,13 @@ impl<T> SharedHandle<T> {
 
     /// Passes a request on to the task; see [`JoinHandle`].
     #[cold]
-    fn pass_on(&mut self, mut delivery: Delivery) {
+    fn pass_on(&mut self, delivery: Delivery) {
         match delivery.reason.clone() {
             Some(reason) => self.task.cancel_with(reason),
             None => self.task.cancel(),
         };
         if self.task.header().home == Home::BLOCKING {
-            region::renew(&mut delivery);
+            region::decline(delivery);
         } else {
             self.passing.hold(delivery);
         }

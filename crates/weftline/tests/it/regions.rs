@@ -10,8 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, uncancellable,
-    yield_now,
+    GroupError, JoinError, JoinHandle, Runtime, catch_cancel, finally, group, spawn, task,
+    uncancellable, yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -384,14 +384,14 @@ async fn either(a: impl Future, b: impl Future) {
 /// A future that is left, as the loser of a race, after it was asked to end: the request is not
 /// lost with it.
 fn survives_its_holder(holder: impl Future<Output = ()> + Send + 'static) {
-    runtime_of(1).block_on(async {
+    let runtime = Runtime::builder().workers(1).virtual_time(true).build().unwrap();
+    runtime.block_on(async {
         let (went_on, saw) = flag();
         let mut handle = spawn(async move {
             either(holder, sleep(30 * MS)).await;
             sleep(5 * MS).await;
             went_on.store(true, SeqCst);
         });
-        until_waiting(&handle).await;
         sleep(5 * MS).await;
         handle.cancel();
         let ended = bounded(&mut handle).await.expect("it ends");
@@ -587,4 +587,35 @@ fn what_must_not_be_interrupted_beside_an_answer_is_not() {
             });
         }
     }
+}
+
+#[test]
+fn a_second_request_in_the_poll_that_takes_the_first_does_not_drop_who_took_it() {
+    runtime_of(1).block_on(async {
+        let (cleaned, saw) = flag();
+        let grouped: Boxed = Box::pin(async move {
+            let grouped = group(|g| async move {
+                g.spawn(finally(pending::<Result<(), ()>>(), async move {
+                    sleep(5 * MS).await;
+                    cleaned.store(true, SeqCst);
+                }));
+                Ok::<_, ()>(())
+            });
+            drop(grouped.await);
+        });
+        let asks: Boxed = Box::pin(poll_fn(|_| {
+            let me = task::current().unwrap();
+            if me.cancelling() == 1 {
+                me.cancel();
+            }
+            Poll::Pending
+        }));
+        let mut handle = spawn(join(vec![grouped, asks]));
+        until_waiting(&handle).await;
+        handle.cancel();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(ended.unwrap_err().is_cancelled());
+        assert!(saw.load(SeqCst), "the group was dropped while a child of it was cleaning up");
+        assert_eq!(handle.task().cancelling(), 2);
+    });
 }
