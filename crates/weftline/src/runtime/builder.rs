@@ -248,7 +248,8 @@ impl Builder {
     /// Whether Ctrl-C cancels the main future of [`run`](Self::run): by default where that is called
     /// on the program's main thread. The future may clean up, and the process then ends as it does
     /// where nobody catches the signal. A second Ctrl-C ends it at once, as does one that comes when
-    /// the main future has ended.
+    /// the main future has ended. (What comes within 100 ms of the first is taken for the same: some
+    /// programs send a signal twice.)
     ///
     /// Only a signal that nobody else handles, or ignores, is caught, and only while `run` runs. (A shell
     /// without job control has what it starts with `&` ignore Ctrl-C.) On systems other than Unix

@@ -8,7 +8,8 @@ use crate::task::{self, JoinError, Task};
 use std::fmt;
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// Runs a future to its end on a new runtime; then cancels the tasks that are left, waits until
 /// they are gone, and closes the runtime. The way into most programs.
@@ -136,9 +137,15 @@ struct Watch {
     _caught: Option<Caught>,
 }
 
+/// Signals that come within this time of the first one are that one: programs that pass signals on
+/// to those they have started send what these have got as well, as `timeout` does.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
+
 /// Which signals came.
 #[derive(Default)]
 struct Came {
+    /// When the first one did.
+    first: OnceLock<Instant>,
     interrupt: AtomicBool,
     terminate: AtomicBool,
 }
@@ -181,16 +188,17 @@ impl Watch {
 
 /// The first signal cancels; one more, or one that comes too late to cancel anything, ends.
 fn cancel_or_end(main: &Task, came: &Came, signal: EndSignal) {
-    let [interrupt, terminate] = [EndSignal::Interrupt, EndSignal::Terminate];
-    // Acquire, Release: pairs with the Acquire in `explain`; signals are acted on one by one.
-    let before =
-        came.of(interrupt).load(Ordering::Acquire) || came.of(terminate).load(Ordering::Acquire);
+    let is_first = came.first.set(Instant::now()).is_ok();
+    if !is_first && came.first.get().is_some_and(|first| first.elapsed() < SAME_SIGNAL) {
+        return;
+    }
+    // Release: pairs with the Acquire in `explain`.
     came.of(signal).store(true, Ordering::Release);
     let reason = match signal {
         EndSignal::Interrupt => "Ctrl-C",
         EndSignal::Terminate => "asked to terminate",
     };
-    if before || !main.cancel_with(reason) {
+    if !is_first || !main.cancel_with(reason) {
         signals::end_by(signal);
     }
 }

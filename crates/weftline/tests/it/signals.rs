@@ -5,7 +5,9 @@
 use crate::rig::{child, in_child, is_child};
 use std::future::pending;
 use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 use weftline::runtime::{Builder, RunError};
+use weftline::time::sleep;
 use weftline::{Runtime, finally, spawn, task, uncancellable, yield_now};
 
 fn builder() -> Builder {
@@ -79,9 +81,33 @@ fn a_second_ctrl_c_ends_at_once() {
         while me.cancelling() == 0 {
             yield_now().await;
         }
+        // Later than a program that sends it twice.
+        sleep(Duration::from_millis(300)).await;
         signal(libc::SIGINT);
         pending::<()>().await;
     }));
+}
+
+#[test]
+fn a_ctrl_c_that_is_sent_twice_at_once_is_one() {
+    if !in_child("signals::a_ctrl_c_that_is_sent_twice_at_once_is_one") {
+        return;
+    }
+    let mut cleaned = false;
+    let main = finally(
+        async {
+            signal(libc::SIGINT);
+            signal(libc::SIGINT);
+            pending::<()>().await;
+        },
+        async {
+            sleep(Duration::from_millis(10)).await;
+            cleaned = true;
+        },
+    );
+    let result = builder().try_run(main);
+    assert!(matches!(result, Err(RunError::Interrupted)), "{result:?}");
+    assert!(cleaned);
 }
 
 #[test]

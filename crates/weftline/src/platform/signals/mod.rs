@@ -6,6 +6,9 @@ mod unix;
 #[cfg(unix)]
 pub(crate) use unix::{Caught, catch, end_by};
 
+#[cfg(all(test, unix, not(loom), not(miri)))]
+mod tests;
+
 #[cfg(not(unix))]
 mod absent;
 #[cfg(not(unix))]

@@ -1,15 +1,15 @@
-//! Unix signals: a handler that writes one byte to a socket, and a thread that waits for it.
+//! Unix signals: a handler that writes a message to a socket, and a thread that waits for it.
 //!
 //! The thread is there so that Ctrl-C works also while every worker is busy. It begins with the
 //! first catch and waits without a limit, so that it costs nothing.
 
 use super::EndSignal;
 use parking_lot::Mutex;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::IntoRawFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::{mem, process, ptr, thread};
 
 /// What is done about a signal that was caught.
@@ -17,8 +17,10 @@ type Act = Box<dyn Fn(EndSignal) + Send>;
 
 /// Where the handler writes; negative before it exists.
 static WIRE: AtomicI32 = AtomicI32::new(-1);
-/// What is done about signals, while somebody catches them.
-static ACT: Mutex<Option<Act>> = Mutex::new(None);
+/// What is done about signals, while somebody catches them, and the catch that is.
+static ACT: Mutex<Option<(u32, Act)>> = Mutex::new(None);
+/// Which catch a signal is for, the latest: what one has left on the wire is not for the next.
+static CATCH: AtomicU32 = AtomicU32::new(0);
 
 impl EndSignal {
     fn number(self) -> libc::c_int {
@@ -56,8 +58,10 @@ pub(crate) fn catch(
     if caught.is_empty() {
         return Ok(None);
     }
+    // Relaxed: written before the handlers are installed.
+    let catch = CATCH.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
     caught.iter().for_each(|signal| set_handler(*signal, our_handler()));
-    *current = Some(Box::new(act));
+    *current = Some((catch, Box::new(act)));
     Ok(Some(Caught(caught)))
 }
 
@@ -89,41 +93,48 @@ pub(crate) fn end_by(signal: EndSignal) -> ! {
 fn start_thread() -> io::Result<()> {
     static STARTED: OnceLock<io::Result<()>> = OnceLock::new();
     let started = STARTED.get_or_init(|| {
-        let (reader, writer) = UnixStream::pair()?;
+        let (reader, writer) = UnixDatagram::pair()?;
         // A handler must not wait for room.
         writer.set_nonblocking(true)?;
         // Never closed: a handler may run at any time. Relaxed: none is installed before.
         WIRE.store(writer.into_raw_fd(), Ordering::Relaxed);
         let name = String::from("weftline-signals");
-        thread::Builder::new().name(name).spawn(|| act_on(reader)).map(drop)
+        thread::Builder::new().name(name).spawn(move || act_on(&reader)).map(drop)
     });
     let refused = |error: &io::Error| io::Error::new(error.kind(), error.to_string());
     started.as_ref().map_err(refused).copied()
 }
 
-fn act_on(mut reader: UnixStream) {
-    let mut number = [0];
+fn act_on(reader: &UnixDatagram) {
+    let mut message = [0; MESSAGE];
     loop {
-        match reader.read(&mut number) {
-            Ok(1..) => {}
+        match reader.recv(&mut message) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             // The writing end is never closed.
-            Ok(0) | Err(_) => return,
+            Err(_) => return,
         }
-        if let Some(act) = &*ACT.lock() {
-            act(EndSignal::of(number[0]));
+        let [number, catch @ ..] = message;
+        match &*ACT.lock() {
+            Some((current, act)) if catch == current.to_ne_bytes() => act(EndSignal::of(number)),
+            _ => {}
         }
     }
 }
 
+/// The length of what the handler writes: the signal's number, and the catch that it is for.
+const MESSAGE: usize = 5;
+
 /// The handler: nothing but what a handler may do.
-extern "C" fn write_to_wire(number: libc::c_int) {
-    let byte = u8::try_from(number).unwrap_or(u8::MAX);
-    // Relaxed: written before the handler was installed.
+pub(super) extern "C" fn write_to_wire(number: libc::c_int) {
+    let number = u8::try_from(number).unwrap_or(u8::MAX);
+    // Relaxed: written before the handler was installed. So is the wire.
+    let [a, b, c, d] = CATCH.load(Ordering::Relaxed).to_ne_bytes();
+    let message: [u8; MESSAGE] = [number, a, b, c, d];
     let fd = WIRE.load(Ordering::Relaxed);
-    // SAFETY: one byte that is alive; `write` is async-signal-safe. It changes errno only where it
+    // SAFETY: bytes that are alive; `write` is async-signal-safe. It changes errno only where it
     // fails: on a full wire, and then the interrupted code may see that error in place of its own.
-    unsafe { libc::write(fd, ptr::from_ref(&byte).cast(), 1) };
+    unsafe { libc::write(fd, ptr::from_ref(&message).cast(), MESSAGE) };
 }
 
 /// [`write_to_wire`], as the C library takes it.
