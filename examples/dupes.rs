@@ -2,7 +2,8 @@
 //!
 //! Files are told apart by their size, then by a hash of their first block, and only those that
 //! still look alike are read whole. Every folder is a task, and every group of files of one size;
-//! what waits for the disk is a blocking job, and their number is what bounds the open files.
+//! what waits for the disk is a blocking job, and their number is what bounds the open files. What was read
+//! is hashed by [`compute`](weftline::compute), on as many threads as there are workers.
 //!
 //! ```text
 //! cargo run --release --bin dupes -- /usr/share

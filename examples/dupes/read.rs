@@ -1,4 +1,4 @@
-//! The blocking jobs that read a file.
+//! The blocking jobs that read a file. What they have read is hashed on the workers.
 
 use super::findings::{File, Skipped};
 use super::search::Search;
@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// How much of a file is compared before it is read whole, in bytes: what a disk gives in one go.
 pub const FIRST_BLOCK: u64 = 16 * 1024;
+/// How much is read before a worker hashes it, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// How much of a file to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +65,36 @@ fn try_hash(search: &Search, file: &File, path: &Path, part: Part) -> Result<Has
         Part::Start => file.size.min(FIRST_BLOCK),
         Part::Whole => file.size,
     };
-    let mut hasher = Hasher::new();
-    hasher.update_reader(Watched { search, part, file: (&opened).take(wanted) })?;
+    let hasher = hash_pieces(Watched { search, part, file: (&opened).take(wanted) })?;
     if hasher.count() != wanted || now.len() != file.size {
         return Err(Failure::Changed("its size changes"));
     }
     Ok(hasher.finalize())
+}
+
+/// Hashes all that can be read. While a worker hashes a piece, this thread waits for the next one.
+fn hash_pieces(mut file: impl Read) -> Result<Hasher, Failure> {
+    let (mut hasher, mut other) = (Hasher::new(), Vec::new());
+    let mut piece = read_piece(&mut file, Vec::new())?;
+    while piece.len() == PIECE {
+        let hashing = weftline::compute(move || {
+            hasher.update(&piece);
+            (hasher, piece)
+        });
+        let next = read_piece(&mut file, other)?;
+        (hasher, other) = hashing.wait().map_err(io::Error::other)?;
+        piece = next;
+    }
+    // Too little to be worth another thread.
+    hasher.update(&piece);
+    Ok(hasher)
+}
+
+/// The next piece, which is shorter only at the end of the file.
+fn read_piece(file: &mut impl Read, mut piece: Vec<u8>) -> io::Result<Vec<u8>> {
+    piece.clear();
+    file.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece)
 }
 
 /// Opens a file, and not what may have taken its place: opening a fifo would wait for a writer,

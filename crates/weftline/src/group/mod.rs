@@ -36,7 +36,7 @@ pub use limit::Limit;
 pub use race::{Race, RaceError, race, staggered_race};
 pub use task_set::{TaskSet, Waited, When};
 
-use crate::task::{Builder, spawn_blocking};
+use crate::task::{Builder, compute, spawn_blocking};
 use shared::Shared;
 use std::fmt;
 use std::future::Future;
@@ -169,6 +169,41 @@ impl<E: Send + 'static> Group<E> {
     {
         match self.shared.enter() {
             Some(place) => child::watch(place, spawn_blocking(job), of_error, false),
+            None => Child::refused(),
+        }
+    }
+
+    /// Runs a closure that computes on the workers, as a child: see [`compute`](crate::compute()).
+    /// One that has begun asks by [`checkpoint`](crate::checkpoint) whether the group ends, which
+    /// waits for it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::{GroupError, checkpoint, group};
+    ///
+    /// let error: GroupError<&str> = weftline::run(group(|g| async move {
+    ///     g.compute(|| {
+    ///         while checkpoint().is_ok() {}
+    ///         Ok(())
+    ///     });
+    ///     Err::<(), _>("enough")
+    /// }))
+    /// .unwrap_err();
+    /// assert_eq!(error.to_string(), "1 error in a group: enough");
+    /// ```
+    #[track_caller]
+    pub fn compute<U, C>(&self, job: C) -> Child<U>
+    where
+        C: FnOnce() -> Result<U, E> + Send + 'static,
+        U: Send + 'static,
+    {
+        match self.shared.enter() {
+            Some(place) => child::watch(place, compute(job), of_error, false),
             None => Child::refused(),
         }
     }

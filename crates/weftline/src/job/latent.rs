@@ -114,7 +114,7 @@ pub(crate) fn promote_oldest(promote: impl FnOnce(NonNull<Latent>) -> NonNull<Jo
 #[must_use]
 pub(crate) struct Segment {
     /// The newest note of the work around it.
-    outer: *const Latent,
+    outer: NonNull<Latent>,
 }
 
 impl Segment {
@@ -122,10 +122,7 @@ impl Segment {
     #[inline]
     pub(crate) fn begin() -> Option<Self> {
         HERE.with(|here| {
-            let outer = here.newest.get();
-            if outer.is_null() {
-                return None;
-            }
+            let outer = NonNull::new(here.newest.get().cast_mut())?;
             here.newest.set(null());
             Some(Self { outer })
         })
@@ -134,7 +131,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        HERE.with(|here| here.newest.set(self.outer));
+        HERE.with(|here| here.newest.set(self.outer.as_ptr()));
     }
 }
 

@@ -272,6 +272,29 @@ fn a_fork_on_another_thread_sees_the_request_to_end_its_task() {
 }
 
 #[test]
+fn a_failure_in_a_group_reaches_forks_of_a_child_that_computes() {
+    let runtime = runtime_of(3);
+    let begun = Gate::new();
+    let begins = begun.clone();
+    let work = weftline::group(|g| async move {
+        let computing = g.compute(move || {
+            meeting(|| {
+                begins.open();
+                spin_until(|| checkpoint().is_err());
+            });
+            Ok(())
+        });
+        g.spawn_blocking(move || {
+            begun.block();
+            Err::<(), _>("on purpose")
+        });
+        computing.await.map_err(|_| "cancelled")
+    });
+    let error = runtime.block_on(work).unwrap_err();
+    assert!(error.to_string().contains("on purpose"), "{error}");
+}
+
+#[test]
 fn a_fork_in_what_is_uncancellable_sees_no_request() {
     let runtime = runtime_of(3);
     let begun = Gate::new();
