@@ -1,7 +1,7 @@
 //! Regions side by side, one in another, and in the way of each other: none takes what is another's.
 
 use crate::probe::Gate;
-use crate::rig::{LONG, runtime_of, until_waiting};
+use crate::rig::{LONG, in_virtual_time, runtime_of, until_waiting};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -384,8 +384,7 @@ async fn either(a: impl Future, b: impl Future) {
 /// A future that is left, as the loser of a race, after it was asked to end: the request is not
 /// lost with it.
 fn survives_its_holder(holder: impl Future<Output = ()> + Send + 'static) {
-    let runtime = Runtime::builder().workers(1).virtual_time(true).build().unwrap();
-    runtime.block_on(async {
+    in_virtual_time(async move {
         let (went_on, saw) = flag();
         let mut handle = spawn(async move {
             either(holder, sleep(30 * MS)).await;

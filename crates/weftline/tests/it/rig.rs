@@ -170,6 +170,7 @@ impl Diary {
 /// Waits until a task waits.
 pub(crate) async fn until_waiting<T>(handle: &JoinHandle<T>) {
     while handle.task().status() != Status::Waiting {
+        assert!(!handle.is_finished(), "it has ended, and waits no more");
         yield_now().await;
     }
 }
