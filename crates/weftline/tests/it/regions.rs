@@ -10,8 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    GroupError, JoinError, JoinHandle, Runtime, catch_cancel, finally, group, spawn, task,
-    uncancellable, yield_now,
+    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, uncancellable,
+    yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
