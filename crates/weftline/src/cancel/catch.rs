@@ -89,12 +89,6 @@ impl<F: Future> Future for CatchCancel<F> {
 /// still counts the request.
 pub struct Cancelled(pub(super) Delivery);
 
-impl Drop for Cancelled {
-    fn drop(&mut self) {
-        region::ignore(&self.0);
-    }
-}
-
 impl Cancelled {
     /// What was said by whoever made the request; see
     /// [`Task::cancel_with`](crate::Task::cancel_with).

@@ -87,6 +87,7 @@ fn take_asked() -> Option<Delivery> {
     });
     let mut taken = of_task.or(of_region)?;
     taken.late = arrived();
+    wake_those_before();
     note_taken(taken.target.whose());
     Some(taken)
 }
@@ -98,6 +99,13 @@ pub(super) fn arrived() -> bool {
         polling.unmark(Marks::RESUMED);
         polling.unmark(Marks::LATE)
     })
+}
+
+/// Somebody has taken a request: those who had handed it on, and are still there, go on.
+#[cold]
+pub(super) fn wake_those_before() {
+    let wakers = with_current(|header| Some(header.extra.get()?.take_awaiting())).flatten();
+    wakers.into_iter().flatten().for_each(Waker::wake);
 }
 
 fn take_from_task() -> Option<Delivery> {
@@ -209,19 +217,6 @@ fn ask_task(handed_on: bool) {
     Polling::with(|polling| polling.mark(Marks::DELIVERS));
 }
 
-/// Drops a delivery whose holder goes on as if it had not come, which is an answer.
-pub(crate) fn ignore(delivery: &Delivery) {
-    if delivery.handed_on || !delivery.is_latest() {
-        return;
-    }
-    if let Target::Region(name) = delivery.target {
-        find_around(|frame| (frame.name == name).then(|| frame.answered.set(true)));
-    }
-    let is_of_task = matches!(delivery.target, Target::Task(_));
-    let wakers = with_current(|header| Some(header.extra.get()?.answer(is_of_task))).flatten();
-    wakers.into_iter().flatten().for_each(Waker::wake);
-}
-
 impl Delivery {
     /// Whether no later one stands for it, and what it was made of is around this code.
     fn is_latest(&self) -> bool {
@@ -237,17 +232,17 @@ impl Delivery {
         is_latest == Some(true)
     }
 
-    /// Whether it was handed on, and nobody has answered it: it may still end this code.
-    fn is_open(&self) -> bool {
-        let is_open = match self.target {
-            Target::Task(id) => with_current(|header| {
-                header.id == id && header.extra.get().is_some_and(|extra| !extra.is_answered())
-            }),
+    /// Whether it was handed on, and nobody has taken it: it may end this code yet.
+    fn is_waiting(&self) -> bool {
+        let is_waiting = match self.target {
+            Target::Task(id) => {
+                with_current(|header| header.id == id && header.state.load().is_cancel_pending())
+            }
             Target::Region(name) => {
-                find_around(|frame| (frame.name == name).then(|| !frame.answered.get()))
+                find_around(|frame| (frame.name == name).then(|| frame.asked.get()))
             }
         };
-        is_open == Some(true)
+        is_waiting == Some(true)
     }
 }
 
@@ -293,15 +288,14 @@ impl Deliveries {
         self.0.iter_mut().for_each(renew);
     }
 
-    /// Whether one of them was handed on and may still end this code. Then `waker` is woken when it
-    /// turns out that it does not.
-    pub(crate) fn are_open(&self, waker: &Waker) -> bool {
-        let is_open = self.0.iter().any(Delivery::is_open);
-        if is_open {
+    /// Whether one of them was handed on and not taken yet. Then `waker` is woken when it is.
+    pub(crate) fn are_waiting(&self, waker: &Waker) -> bool {
+        let is_waiting = self.0.iter().any(Delivery::is_waiting);
+        if is_waiting {
             let waker = waker.clone(); // foreign code: not under the lock
-            with_current(|header| header.extra.get_or_make().await_answer(waker));
+            with_current(|header| header.extra.get_or_make().await_taker(waker));
         }
-        is_open
+        is_waiting
     }
 
     /// As [`put_back`].

@@ -53,9 +53,7 @@ struct Requests {
     deliveries: u32,
     /// The one that waits was delivered before, and is on its way from one region to the next.
     handed_on: bool,
-    /// Whoever took the last one goes on as if it had not come.
-    answered: bool,
-    /// Wakes those who want to know of an answer.
+    /// Wakes those who have handed one on, when somebody takes it.
     awaiting: Vec<Waker>,
 }
 
@@ -129,7 +127,7 @@ impl Extra {
             if !requests.handed_on && state.take_cancel() {
                 bells::settle(&self.bells);
             }
-            wakers = requests.answer();
+            wakers = mem::take(&mut requests.awaiting);
         }
         drop(requests); // a waker is foreign code
         wakers.into_iter().for_each(Waker::wake);
@@ -161,20 +159,13 @@ impl Extra {
         state.renew_cancel();
     }
 
-    /// Whoever took a request goes on as if it had not come: the wakers of those who wait for that.
-    /// `of_task`: the request was made of the task.
-    pub(super) fn answer(&self, of_task: bool) -> Vec<Waker> {
-        let mut requests = self.requests.lock();
-        if of_task { requests.answer() } else { mem::take(&mut requests.awaiting) }
+    /// The wakers of those who have handed a request on and are to go on.
+    pub(super) fn take_awaiting(&self) -> Vec<Waker> {
+        mem::take(&mut self.requests.lock().awaiting)
     }
 
-    /// Whether the latest delivery was answered.
-    pub(super) fn is_answered(&self) -> bool {
-        self.requests.lock().answered
-    }
-
-    /// Has `waker` woken when a request is answered.
-    pub(super) fn await_answer(&self, waker: Waker) {
+    /// Has `waker` woken when somebody takes the request that waits.
+    pub(super) fn await_taker(&self, waker: Waker) {
         self.requests.lock().awaiting.push(waker);
     }
 
@@ -195,13 +186,7 @@ impl Extra {
 }
 
 impl Requests {
-    fn answer(&mut self) -> Vec<Waker> {
-        self.answered = true;
-        mem::take(&mut self.awaiting)
-    }
-
     fn next_delivery(&mut self) -> u32 {
-        self.answered = false;
         self.deliveries = self.deliveries.wrapping_add(1);
         self.deliveries
     }

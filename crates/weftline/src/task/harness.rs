@@ -244,7 +244,7 @@ fn drop_surroundings(task: RawTask) {
 #[cold]
 fn empty_extra(task: RawTask, extra: &Extra) {
     let context = std::mem::take(&mut *extra.context.lock());
-    let (span, awaiting) = (extra.span.take(), extra.answer(false));
+    let (span, awaiting) = (extra.span.take(), extra.take_awaiting());
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop((context, span, awaiting)))) {
         report(task, UnhandledKind::DropPanicked, payload);
     }

@@ -58,11 +58,11 @@ impl<O> Passing<O> {
         self.made().deliveries.keep(delivery);
     }
 
-    /// The output of a task that was cancelled by a request which then found somebody beside this
-    /// one, and was answered there. Pending, as long as that is not known.
+    /// The output of a task that was cancelled by a request which was handed on from here, and taken
+    /// by somebody who did not drop this code. Pending, as long as nobody has taken it.
     pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Option<Poll<O>> {
         let passed = self.0.as_mut().filter(|passed| passed.output.is_some())?;
-        if passed.deliveries.are_open(cx.waker()) {
+        if passed.deliveries.are_waiting(cx.waker()) {
             return Some(Poll::Pending);
         }
         let output = passed.output.take().map(Poll::Ready);
@@ -95,7 +95,7 @@ impl<O> Passing<O> {
             passed.leaf.close();
             passed.deliveries.renew();
             passed.output = Some(output);
-            if !passed.deliveries.are_open(cx.waker()) {
+            if !passed.deliveries.are_waiting(cx.waker()) {
                 cx.waker().wake_by_ref();
             }
             return Poll::Pending;

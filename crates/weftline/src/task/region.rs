@@ -12,8 +12,8 @@
 
 use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
-pub(crate) use super::delivery::{Deliveries, Delivery, decline, ignore, renew, take_undelivered};
-use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over};
+pub(crate) use super::delivery::{Deliveries, Delivery, decline, renew, take_undelivered};
+use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over, wake_those_before};
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::{Cell, OnceCell};
@@ -41,8 +41,6 @@ pub(super) struct Frame {
     pub(super) goes_with_task: Cell<bool>,
     /// How often that was taken.
     pub(super) deliveries: Cell<u32>,
-    /// Whoever took it last goes on as if it had not come.
-    pub(super) answered: Cell<bool>,
     /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
     /// the name of a region around this one.
     pub(super) took: Cell<u64>,
@@ -63,8 +61,6 @@ pub(crate) struct Region {
     goes_with_task: bool,
     /// How often that was taken.
     deliveries: u32,
-    /// Whoever took it last goes on as if it had not come.
-    answered: bool,
     /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
     took: u64,
     /// The bells of the regions inside, once there is one.
@@ -130,7 +126,6 @@ impl Region {
             asked: Cell::new(self.asked),
             goes_with_task: Cell::new(self.goes_with_task),
             deliveries: Cell::new(self.deliveries),
-            answered: Cell::new(self.answered),
             took: Cell::new(self.took),
             ..Frame::new(cx.waker(), self.bells.take())
         };
@@ -138,7 +133,6 @@ impl Region {
         self.asked = frame.asked.get();
         self.goes_with_task = frame.goes_with_task.get();
         self.deliveries = frame.deliveries.get();
-        self.answered = frame.answered.get();
         self.took = frame.took.get();
         self.bells = frame.bells.into_inner();
         if let Poll::Ready(value) = polled {
@@ -148,6 +142,7 @@ impl Region {
         if self.asked && !left.is_held() {
             self.bell.take_down();
             arrived();
+            wake_those_before();
             return Inside::Ended;
         }
         if self.goes_with_task && no_request_counts() {
@@ -184,7 +179,6 @@ impl Frame {
             asked: Cell::new(false),
             goes_with_task: Cell::new(false),
             deliveries: Cell::new(0),
-            answered: Cell::new(false),
             took: Cell::new(NOBODY),
             bells: bells.map_or_else(OnceCell::new, OnceCell::from),
         }
@@ -216,7 +210,6 @@ impl Frame {
 
     /// The number of the next delivery of what is asked of it.
     pub(super) fn next_number(&self) -> u32 {
-        self.answered.set(false);
         self.deliveries.set(self.deliveries.get().wrapping_add(1));
         self.deliveries.get()
     }

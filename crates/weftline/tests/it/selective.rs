@@ -349,3 +349,55 @@ fn a_request_that_is_taken_back_leaves_an_unordered_set_as_it_was() {
         assert_eq!(all, ["a", "b"]);
     });
 }
+
+/// Those of some handles that have ended, as a set would give them.
+struct Handles {
+    set: Selective,
+    ended: Arc<Mutex<Vec<bool>>>,
+}
+
+fn handles(handles: Vec<weftline::JoinHandle<()>>) -> Handles {
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let futures = handles.into_iter().map(|handle| {
+        let ended = ended.clone();
+        let future: Boxed = Box::pin(async move {
+            let output = handle.await;
+            ended.lock().unwrap().push(output.is_ok());
+        });
+        future
+    });
+    Handles { set: selective(9, futures.collect()), ended: ended.clone() }
+}
+
+#[test]
+fn handles_in_a_set_give_their_outputs_after_a_limit_around_a_step_of_it() {
+    for count in 1..=4 {
+        alone(async move {
+            let tasks = (0..count).map(|_| spawn(sleep(LONG))).collect();
+            let Handles { mut set, ended } = handles(tasks);
+            timeout(10 * MS, &mut set).await.unwrap_err();
+            timeout(LONG, &mut set).await.expect("all have ended");
+            assert_eq!(*ended.lock().unwrap(), vec![false; count]);
+        });
+    }
+}
+
+#[test]
+fn handles_in_a_set_give_their_outputs_to_who_has_caught_the_request() {
+    alone(async {
+        let tasks = (0..3).map(|_| spawn(sleep(LONG))).collect();
+        let Handles { mut set, ended } = handles(tasks);
+        let diary = Diary::default();
+        let seen = diary.clone();
+        let handle = spawn(async move {
+            let cancelled = catch_cancel(&mut set).await.unwrap_err();
+            set.await;
+            seen.note(format!("{:?}", ended.lock().unwrap()));
+            cancelled.resume::<()>().await;
+        });
+        sleep(MS).await;
+        handle.cancel();
+        assert!(handle.await.unwrap_err().is_cancelled());
+        assert_eq!(diary.read(), ["[false, false, false]"]);
+    });
+}
