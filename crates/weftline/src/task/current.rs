@@ -69,6 +69,11 @@ impl Marks {
         !self.has(Self::BESIDE)
     }
 
+    /// Whether a request began to wait in the midst of the poll.
+    pub(super) fn is_late(self) -> bool {
+        self.has(Self::LATE)
+    }
+
     /// Whether a region may have been polled before the request was there.
     #[inline]
     pub(super) fn is_unasked(self) -> bool {

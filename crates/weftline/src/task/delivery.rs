@@ -23,7 +23,7 @@ pub(crate) struct Delivery {
     pub(crate) reason: Option<CancelReason>,
     /// It was handed on: it waits elsewhere, or somebody else has it.
     handed_on: bool,
-    /// It was taken in the poll in the midst of which it began to wait.
+    /// It was taken in a poll in the midst of which a request began to wait.
     late: bool,
 }
 
@@ -86,19 +86,17 @@ fn take_asked() -> Option<Delivery> {
         frame.shields.then_some(())
     });
     let mut taken = of_task.or(of_region)?;
-    taken.late = arrived();
+    arrived();
+    taken.late = Polling::marks().is_late();
     wake_those_before();
     note_taken(taken.target.whose());
     Some(taken)
 }
 
 /// What was handed on has reached a region: a shield around what follows in this poll is to hold
-/// again. Tells whether it began to wait in this poll.
-pub(super) fn arrived() -> bool {
-    Polling::with(|polling| {
-        polling.unmark(Marks::RESUMED);
-        polling.unmark(Marks::LATE)
-    })
+/// again.
+pub(super) fn arrived() {
+    Polling::with(|polling| polling.unmark(Marks::RESUMED));
 }
 
 /// Somebody has taken a request: those who had handed it on, and are still there, go on.

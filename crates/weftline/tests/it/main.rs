@@ -21,6 +21,7 @@ mod fork;
 mod fork_join;
 mod gather;
 mod group;
+mod handed_on;
 mod hooks;
 #[cfg(target_os = "linux")]
 mod idle;

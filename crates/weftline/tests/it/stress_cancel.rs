@@ -160,14 +160,10 @@ impl Scene {
         }
     }
 
-    /// A block beside code that has no say.
+    /// Two blocks side by side, polled together.
     async fn both(self, mut random: Random, depth: u32) {
         let scene = Self { beside: true, ..self };
-        let leaf: Block = Box::pin(scene.clone().leaf(random.fork()));
-        let mut blocks = [Some(leaf), Some(scene.block(random.fork(), depth))];
-        if random.below(2) == 0 {
-            blocks.reverse();
-        }
+        let mut blocks = [0, 1].map(|_| Some(scene.clone().block(random.fork(), depth)));
         poll_fn(|cx| {
             for place in &mut blocks {
                 if place.as_mut().is_some_and(|block| block.as_mut().poll(cx).is_ready()) {
