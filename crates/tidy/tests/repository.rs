@@ -41,6 +41,7 @@ const UNSAFE_PLACES: [Place; 25] = [
         6,
         "a signal handler is installed by C calls",
     ),
+    place("crates/weftline/src/platform/slice.rs", 3, "the kernel's scheduler is asked by C calls"),
     place(
         "crates/weftline/src/platform/poller/portable.rs",
         1,

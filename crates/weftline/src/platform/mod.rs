@@ -21,6 +21,8 @@ pub(crate) mod parker;
 pub(crate) mod patience;
 pub(crate) mod poller;
 pub(crate) mod signals;
+#[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
+pub(crate) mod slice;
 
 #[cfg(test)]
 pub(crate) use chosen::thread;
