@@ -19,7 +19,7 @@
 //! last by a running task goes first, since it is most likely waited for. Idle workers steal the
 //! older half of another worker's queue. A busy worker looks at timers and jobs from outside every
 //! 100 microseconds or every 64 polls, and at events every 500 microseconds. A worker that has been inside of
-//! one poll for 0.7 milliseconds is stuck; while no worker sleeps a thread looks for that every 0.8 to 1.6
+//! one poll for 0.7 milliseconds is stuck; while no worker sleeps a thread looks for that every 0.4 to 1.2
 //! milliseconds. None of this is a promise.
 
 mod builder;

@@ -45,6 +45,7 @@ use crate::platform::atomic::{AtomicBool, Ordering, fence};
 use crate::platform::deque::{Stealer, Worker};
 use crate::platform::global::{self, AtomicUsize};
 use crate::platform::parker::{Parker, Unpark};
+use crate::platform::probe::Probe;
 use crate::task::{Home, Hooks, Reason, Schedule};
 use activity::Activity;
 use actors::Actors;
@@ -127,6 +128,8 @@ pub(crate) struct Remote {
     slot: Slot,
     /// What it does: a thief that sees it unchanged knows how old the slot is.
     activity: Activity,
+    /// What its thread does, as the kernel sees it.
+    probe: Probe,
     /// Whether anybody is there, and for how long.
     duty: Duty,
     /// How it is woken.
@@ -337,6 +340,7 @@ impl Remote {
             stealer: queue.stealer(),
             slot: Slot::new(),
             activity: Activity::new(),
+            probe: Probe::new(),
             duty,
             parker: Parker::new(),
             inbox: Inbox::new(),

@@ -14,10 +14,12 @@ use crate::platform::parker::{Parker, Unpark};
 use crate::platform::slice;
 use std::time::Duration;
 
+/// Until the next look while somebody may be stuck.
+const SUSPECT_STEP: Duration = Duration::from_micros(400);
 /// Between two looks while somebody is stuck, or was a short while ago.
 const ALERT_STEP: Duration = Duration::from_micros(800);
 /// Between two looks otherwise.
-const STEP: Duration = Duration::from_micros(1600);
+const STEP: Duration = Duration::from_micros(1200);
 /// After so many looks at which nobody was stuck the next one is not so soon.
 const ALERT_LOOKS: u32 = 256;
 /// After so many looks at which it was not needed it rests: somebody sleeps then and again in every
@@ -199,7 +201,12 @@ impl Watchman<'_> {
         self.sightings.resize(shared.seats().len(), Sighting::new());
         for (remote, sighting) in shared.seats().iter().zip(&mut self.sightings) {
             let Some(role) = remote.duty.role() else { continue };
-            let seen = sighting.look(remote.activity.count(), remote.activity.is_stuck(), now_ns);
+            let (count, is_stuck) = (remote.activity.count(), remote.activity.is_stuck());
+            let standing = || {
+                let standing = remote.probe.standing();
+                (remote.activity.count() == count).then_some(standing)
+            };
+            let seen = sighting.look(count, is_stuck, now_ns, standing);
             tally.add(role, seen);
             if let Seen::Stuck(stood_ns) = seen {
                 remote.activity.note_stuck(sighting.count);
@@ -232,7 +239,11 @@ impl Watchman<'_> {
         let goes_soon = tally.relief > 0 && tally.free > 0;
         let is_needed = shared.sleep.sleeping() == 0 || tally.relief_at_work > 0 || goes_soon;
         self.idle_looks = if is_needed { 0 } else { self.idle_looks + 1 };
-        let step = if self.good_looks < ALERT_LOOKS { ALERT_STEP } else { STEP };
+        let step = match self.good_looks {
+            _ if tally.suspect > 0 => SUSPECT_STEP,
+            ..ALERT_LOOKS => ALERT_STEP,
+            _ => STEP,
+        };
         if self.idle_looks < IDLE_LOOKS {
             return self.monitor.sleep_for(Some(step));
         }

@@ -8,14 +8,13 @@
 
 use super::Shared;
 use super::blocking::StartThread;
-use super::worker::{Local, as_worker, blocking_section};
+use super::worker::{Local, as_worker};
 use crate::driver::clock::NEVER_NS;
 use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use crate::platform::deque::Worker;
 use crate::platform::{Condvar, Mutex, slice};
-use crate::task::cover_waits;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -259,9 +258,9 @@ impl Shared {
         // It serves others' events and timers beside threads that compute: it must come soon and be
         // done soon.
         slice::shorten();
-        cover_waits(|block| blocking_section(block));
         self.relief.work(|Seat { index, queue }| {
             let local = Rc::new(Local::new(index, self.clone(), queue));
+            local.attach();
             as_worker(&local, || local.relieve());
             let local = Rc::into_inner(local).expect("nobody keeps a worker");
             Seat { index, queue: local.queue }

@@ -4,9 +4,14 @@
 //! what the [`Verdict`] says. `docs/stalls.md` has the reasons.
 
 use super::activity::is_asleep;
+use crate::platform::probe::Standing;
+use std::time::Duration;
 
-/// A worker that has been in one poll for that long is stuck, in nanoseconds.
+/// A worker that has been in one poll for that long is stuck, in nanoseconds, unless it was put aside by
+/// the kernel.
 pub(super) const STUCK_NS: u64 = 700_000;
+/// A worker that waits for its turn on a CPU, or has it, is stuck only once it has used so much of it.
+const PROOF: Duration = Duration::from_micros(200);
 /// At so many looks in a row some worker must have been free before relief is sent away. Work in long
 /// polls frees a worker for a moment between two of them.
 const CALM_LOOKS: u32 = 10;
@@ -31,6 +36,8 @@ pub(super) struct Sighting {
     pub(super) count: u64,
     /// When it saw that first.
     since_ns: u64,
+    /// How much time on CPUs its thread had used when it was first suspected.
+    used: Option<Duration>,
     /// Whether the poll was reported as slow.
     reported: bool,
 }
@@ -42,26 +49,51 @@ pub(super) enum Seen {
     Asleep,
     /// It has begun something since the last look, or not long before it.
     Alive,
+    /// It may be stuck, or wait for its turn on a CPU: a look in a moment will tell.
+    Suspect,
     /// It has been in one poll for so many nanoseconds.
     Stuck(u64),
 }
 
 impl Sighting {
     pub(super) fn new() -> Self {
-        Self { count: u64::MAX, since_ns: 0, reported: false }
+        Self { count: u64::MAX, since_ns: 0, used: None, reported: false }
     }
 
-    /// Another look. `says_so`: the worker itself says that it is stuck.
-    pub(super) fn look(&mut self, count: u64, says_so: bool, now_ns: u64) -> Seen {
+    /// Another look. `is_known`: it was found stuck before, or says so itself. `standing`: asks the
+    /// kernel; `None`: the worker has gone on meanwhile.
+    pub(super) fn look(
+        &mut self,
+        count: u64,
+        is_known: bool,
+        now_ns: u64,
+        standing: impl FnOnce() -> Option<Standing>,
+    ) -> Seen {
         if self.count != count {
-            *self = Self { count, since_ns: now_ns, reported: false };
+            *self = Self { count, since_ns: now_ns, ..Self::new() };
         }
         let stood_ns = now_ns.saturating_sub(self.since_ns);
-        match () {
-            () if is_asleep(count) => Seen::Asleep,
-            () if says_so || stood_ns >= STUCK_NS => Seen::Stuck(stood_ns),
-            () => Seen::Alive,
+        if is_asleep(count) {
+            return Seen::Asleep;
         }
+        if is_known {
+            return Seen::Stuck(stood_ns);
+        }
+        if stood_ns < STUCK_NS {
+            return Seen::Alive;
+        }
+        match standing() {
+            None => Seen::Alive,
+            Some(standing) if self.gets_on(standing) => Seen::Stuck(stood_ns),
+            Some(_) => Seen::Suspect,
+        }
+    }
+
+    /// Whether a worker stands still although its thread has what it wants of the kernel.
+    fn gets_on(&mut self, standing: Standing) -> bool {
+        let Standing::Runs(used) = standing else { return true };
+        let before = *self.used.get_or_insert(used);
+        used.saturating_sub(before) >= PROOF
     }
 
     /// Whether this poll, if it is `slow`, has not been reported yet.
@@ -83,6 +115,8 @@ pub(super) struct Tally {
     pub(super) serving: usize,
     /// Relief workers, whatever they do.
     pub(super) relief: usize,
+    /// Those that may be stuck.
+    pub(super) suspect: usize,
     /// Relief workers that run something.
     pub(super) relief_at_work: usize,
 }
@@ -91,6 +125,7 @@ impl Tally {
     /// Counts one more.
     pub(super) fn add(&mut self, role: Role, seen: Seen) {
         let is_stuck = matches!(seen, Seen::Stuck(_));
+        self.suspect += usize::from(seen == Seen::Suspect);
         if role == Role::Worker {
             self.stuck += usize::from(is_stuck);
             self.free += usize::from(!is_stuck);
@@ -154,27 +189,38 @@ mod tests {
     #[test]
     fn a_worker_is_stuck_once_its_count_has_stood_still_for_long_enough() {
         let mut sighting = Sighting::new();
-        assert_eq!(sighting.look(2, false, 5 * MS), Seen::Alive);
-        assert_eq!(sighting.look(2, false, 5 * MS + STUCK_NS - 1), Seen::Alive);
-        assert_eq!(sighting.look(2, false, 5 * MS + STUCK_NS), Seen::Stuck(STUCK_NS));
-        assert_eq!(sighting.look(4, false, 7 * MS), Seen::Alive, "another poll");
-        assert_eq!(sighting.look(4, true, 7 * MS), Seen::Stuck(0), "it says so");
-        assert_eq!(sighting.look(5, false, 8 * MS), Seen::Asleep);
-        assert_eq!(
-            sighting.look(5, false, 80 * MS),
-            Seen::Asleep,
-            "one that sleeps is never stuck"
-        );
+        let mut look = |count, is_known, now_ns| {
+            sighting.look(count, is_known, now_ns, || Some(Standing::Blocked))
+        };
+        assert_eq!(look(2, false, 5 * MS), Seen::Alive);
+        assert_eq!(look(2, false, 5 * MS + STUCK_NS - 1), Seen::Alive);
+        assert_eq!(look(2, false, 5 * MS + STUCK_NS), Seen::Stuck(STUCK_NS));
+        assert_eq!(look(4, false, 7 * MS), Seen::Alive, "another poll");
+        assert_eq!(look(4, true, 7 * MS), Seen::Stuck(0), "it says so");
+        assert_eq!(look(5, false, 8 * MS), Seen::Asleep);
+        assert_eq!(look(5, false, 80 * MS), Seen::Asleep, "one that sleeps is never stuck");
+    }
+
+    #[test]
+    fn a_worker_that_does_not_have_its_turn_is_not_stuck() {
+        let mut sighting = Sighting::new();
+        let begun = Duration::from_secs(1);
+        let mut look =
+            |now_ns, used| sighting.look(2, false, now_ns, || Some(Standing::Runs(used)));
+        assert_eq!(look(5 * MS, begun), Seen::Alive);
+        assert_eq!(look(6 * MS, begun), Seen::Suspect);
+        assert_eq!(look(60 * MS, begun), Seen::Suspect);
+        assert_eq!(look(61 * MS, begun + PROOF), Seen::Stuck(56 * MS));
     }
 
     #[test]
     fn a_slow_poll_is_news_once() {
         let mut sighting = Sighting::new();
-        sighting.look(2, false, 0);
+        sighting.look(2, false, 0, || None);
         assert!(!sighting.is_news(false));
         assert!(sighting.is_news(true));
         assert!(!sighting.is_news(true));
-        sighting.look(4, false, 20);
+        assert_eq!(sighting.look(4, false, 20, || None), Seen::Alive);
         assert!(sighting.is_news(true));
     }
 

@@ -111,8 +111,14 @@ impl Local {
     /// Runs jobs on the calling thread until the scheduler is stopped.
     pub(crate) fn run(self) {
         let local = Rc::new(self);
-        cover_waits(|block| blocking_section(block));
+        local.attach();
         as_worker(&local, || local.work());
+    }
+
+    /// The calling thread is this worker's from now on.
+    pub(super) fn attach(&self) {
+        cover_waits(|block| blocking_section(block));
+        self.shared.remotes[self.index].probe.attach();
     }
 
     fn work(&self) {
