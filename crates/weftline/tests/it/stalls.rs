@@ -2,7 +2,7 @@
 //! ready tasks are served.
 //!
 //! Bounds of time leave room for a machine that is busy with something else: they lie far above what
-//! a stall costs, and far below how long it lasts.
+//! a stall costs, and far below how long it lasts; to them is added what a bare thread suffers meanwhile.
 
 use crate::probe::Gate;
 use crate::rig::{LONG, eventually, holder, in_child, runtime_of, settle, within_limit};
@@ -32,10 +32,42 @@ impl Worst {
         self.0.fetch_max(u64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
+    fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A thread with nothing to do but to be late, beside what is measured.
+struct Bare {
+    stop: Arc<AtomicBool>,
+    lateness: Worst,
+}
+
+impl Bare {
+    fn start() -> Self {
+        let (stop, lateness) = (Arc::new(AtomicBool::new(false)), Worst::default());
+        let (until, worst) = (stop.clone(), lateness.clone());
+        thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                let due = Instant::now() + Duration::from_millis(2);
+                thread::sleep(Duration::from_millis(2));
+                worst.note(due.elapsed());
+            }
+        });
+        Self { stop, lateness }
+    }
+
+    /// Checks what somebody else had to wait for.
     #[track_caller]
-    fn check(&self, what: &str) {
-        let worst = Duration::from_micros(self.0.load(Ordering::Relaxed));
-        assert!(worst < BOUND, "{what}: {worst:?}");
+    fn check(&self, what: &str, waited: Duration) {
+        let bare = self.lateness.get();
+        assert!(waited < BOUND + 2 * bare, "{what}: {waited:?}, a bare thread: {bare:?}");
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -45,6 +77,7 @@ struct Others {
     ticks: Arc<AtomicUsize>,
     lateness: Worst,
     answers: Worst,
+    bare: Bare,
     asking: thread::JoinHandle<usize>,
 }
 
@@ -61,6 +94,8 @@ impl Others {
                     sleep_until(due).await;
                     worst.note(due.elapsed());
                     count.fetch_add(1, Ordering::Relaxed);
+                    // So many timers without a pause are work for more than a busy machine has to give.
+                    sleep(Duration::from_millis(20)).await;
                 }
             });
         }
@@ -80,7 +115,7 @@ impl Others {
             }
             asked
         });
-        Self { stop, ticks, lateness, answers, asking }
+        Self { stop, ticks, lateness, answers, bare: Bare::start(), asking }
     }
 
     /// Ends them, and says how they fared.
@@ -88,8 +123,8 @@ impl Others {
     fn end(self, what: &str) {
         self.stop.store(true, Ordering::Relaxed);
         let asked = self.asking.join().unwrap();
-        self.lateness.check(&format!("{what}: lateness of a timer"));
-        self.answers.check(&format!("{what}: an answer"));
+        self.bare.check(&format!("{what}: lateness of a timer"), self.lateness.get());
+        self.bare.check(&format!("{what}: an answer"), self.answers.get());
         assert!(asked > 3, "{what}: {asked} answers");
     }
 }
@@ -130,7 +165,7 @@ fn stall(what: &'static str, make: impl Fn() -> Box<dyn FnOnce() + Send> + Send 
             }
             assert!(began.elapsed() >= STUCK, "{what}: it was no stall");
             let ticks = others.ticks.load(Ordering::Relaxed) - ticks;
-            assert!(ticks > 1000, "{what}, {workers} workers: {ticks} timers in a second");
+            assert!(ticks > 200, "{what}, {workers} workers: {ticks} timers in a second");
             others.end(&format!("{what}, {workers} workers"));
         }
     });
@@ -200,6 +235,7 @@ fn a_task_woken_into_the_slot_of_a_worker_that_computes_runs_elsewhere() {
         for workers in [1, 2, 4] {
             let runtime = runtime_of(workers);
             settle(&runtime);
+            let bare = Bare::start();
             let waited = runtime.spawn(async {
                 let spawned = Instant::now();
                 let woken = spawn(async move { spawned.elapsed() });
@@ -209,7 +245,7 @@ fn a_task_woken_into_the_slot_of_a_worker_that_computes_runs_elsewhere() {
                 woken.await.unwrap()
             });
             let waited = waited.wait().unwrap();
-            assert!(waited < BOUND, "{workers} workers: {waited:?}");
+            bare.check(&format!("{workers} workers"), waited);
         }
     });
 }
@@ -238,7 +274,7 @@ fn a_busy_worker_looks_after_one_that_is_stuck() {
             woken.await.unwrap()
         });
         let waited = stuck.wait().unwrap();
-        assert!(waited < BOUND, "{waited:?}");
+        others.bare.check("a job in the slot", waited);
         stop.store(true, Ordering::Relaxed);
         busy.into_iter().for_each(|task| task.wait().unwrap());
         others.end("one stuck, one busy");
