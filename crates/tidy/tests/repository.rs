@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 26] = [
+const UNSAFE_PLACES: [Place; 27] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
     place(
         "crates/weftline/src/fork/frame.rs",
