@@ -2,20 +2,23 @@
 //! answers and why it is fair to each peer.
 //!
 //! The numbers are fixed: the gaps belong to workloads about channels, blocking calls, echo
-//! servers, memory and idleness, which join the list as the parts they measure come to exist.
+//! servers and memory, which join the list as the parts they measure come to exist.
 
 use crate::suite::Workload;
 
 mod chained_spawn;
 mod fork_join;
 mod http;
+mod idle;
 mod ping_pong;
 mod request_reply_main;
 mod spawn_await_one;
 mod spawn_join_local;
 mod spawn_join_remote;
+mod stall;
 mod timers_cancel;
 mod timers_sleep;
+mod wake_latency;
 mod yield_now;
 
 /// All workloads in the order of their numbers.
@@ -31,7 +34,10 @@ pub fn all() -> Vec<Workload> {
         timers_sleep::workload(),
         timers_cancel::workload(),
         fork_join::workload(),
+        stall::workload(),
         http::workload(),
+        idle::workload(),
+        wake_latency::workload(),
     ]
 }
 

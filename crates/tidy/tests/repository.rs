@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 25] = [
+const UNSAFE_PLACES: [Place; 27] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
     place(
         "crates/weftline/src/fork/frame.rs",
@@ -41,6 +41,8 @@ const UNSAFE_PLACES: [Place; 25] = [
         6,
         "a signal handler is installed by C calls",
     ),
+    place("crates/weftline/src/platform/probe.rs", 1, "a thread's clock is read by a C call"),
+    place("crates/weftline/src/platform/slice.rs", 3, "the kernel's scheduler is asked by C calls"),
     place(
         "crates/weftline/src/platform/poller/portable.rs",
         1,

@@ -13,7 +13,7 @@ use crate::job::wanted::Wanted;
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::parker::{Parker, Unpark};
-use crate::scheduler::block_for_work;
+use crate::scheduler::blocking_section;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -120,7 +120,7 @@ impl Branch {
             if self.ask() {
                 continue;
             }
-            block_for_work(|| {
+            blocking_section(|| {
                 self.parker.park_patiently(None);
             });
         }

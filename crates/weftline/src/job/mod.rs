@@ -63,6 +63,12 @@ impl Job {
         unsafe { (vtable.discard)(self.0) }
     }
 
+    /// What tells this job from all others that there are now.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     /// Gives the right up for a pointer, to be stored in an atomic.
     #[inline]
     pub(crate) fn into_raw(self) -> *mut JobHeader {

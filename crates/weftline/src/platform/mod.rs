@@ -20,7 +20,11 @@ pub(crate) mod fork;
 pub(crate) mod parker;
 pub(crate) mod patience;
 pub(crate) mod poller;
+#[expect(unsafe_code, reason = "a thread's clock is read by a C call")]
+pub(crate) mod probe;
 pub(crate) mod signals;
+#[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
+pub(crate) mod slice;
 
 #[cfg(test)]
 pub(crate) use chosen::thread;

@@ -3,8 +3,8 @@
 use super::Runtime;
 use super::entry::EndSignals;
 use super::instance::{Instance, Options};
-use crate::scheduler::{BlockingLimits, MAX_WORKERS, Time};
-use crate::task::{Hooks, Task, Unhandled};
+use crate::scheduler::{BlockingLimits, MAX_WORKERS, ReliefLimits, Time};
+use crate::task::{Hooks, SlowPoll, Task, Unhandled};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -12,7 +12,14 @@ use std::time::Duration;
 /// The most threads for blocking jobs, where nothing else is chosen: tokio's default, which users
 /// know.
 const DEFAULT_BLOCKING_THREADS: usize = 512;
-/// How long such a thread stays idle, where nothing else is chosen.
+/// The most relief workers, where nothing else is chosen: far more than what blocks in a program that
+/// means to block elsewhere, and few enough to be no burden.
+const DEFAULT_RELIEF_WORKERS: usize = 64;
+/// How long a poll may take before it is reported as slow: asyncio's value.
+const DEFAULT_SLOW_POLL: Duration = Duration::from_millis(100);
+/// The shortest that can be chosen: what is shorter is not seen.
+const MIN_SLOW_POLL: Duration = Duration::from_millis(1);
+/// How long an idle thread of either kind stays, where nothing else is chosen.
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long `run` waits for cancelled tasks, where nothing else is chosen.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
@@ -51,6 +58,10 @@ pub struct Builder {
     thread_name: String,
     stack_size: Option<usize>,
     blocking: BlockingLimits,
+    relief_workers: Option<usize>,
+    relief_keep_alive: Duration,
+    slow_poll: Duration,
+    debug: bool,
     grace: Duration,
     pub(super) end_signals: EndSignals,
     time: Time,
@@ -67,6 +78,10 @@ impl Builder {
                 max_threads: DEFAULT_BLOCKING_THREADS,
                 keep_alive: DEFAULT_KEEP_ALIVE,
             },
+            relief_workers: None,
+            relief_keep_alive: DEFAULT_KEEP_ALIVE,
+            slow_poll: DEFAULT_SLOW_POLL,
+            debug: false,
             grace: DEFAULT_GRACE,
             end_signals: EndSignals { interrupt: None, terminate: false },
             time: Time::System,
@@ -105,6 +120,84 @@ impl Builder {
     /// seconds.
     pub fn blocking_keep_alive(mut self, keep_alive: Duration) -> Self {
         self.blocking.keep_alive = keep_alive;
+        self
+    }
+
+    /// The most relief workers, 64 by default; 0 for none. A relief worker is one worker more, on a
+    /// thread of its own: it comes when all others have been inside of one poll for about a
+    /// millisecond, because it computes or blocks, and serves events, timers and ready tasks until one
+    /// of them returns. If a task blocks it, too, another one comes, up to this number; then everything
+    /// waits for the first that returns. Pinned tasks wait for their worker in any case.
+    ///
+    /// Where time is [virtual](Self::virtual_time) there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let runtime = weftline::Runtime::builder().workers(1).max_relief_workers(4).build()?;
+    /// let began = Instant::now();
+    /// let blocks = runtime.spawn(async { thread::sleep(Duration::from_millis(200)) });
+    /// runtime.spawn(weftline::time::sleep(Duration::from_millis(5))).wait()?;
+    /// assert!(!blocks.is_finished() || began.elapsed() > Duration::from_millis(200));
+    /// # blocks.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_relief_workers(mut self, workers: usize) -> Self {
+        self.relief_workers = Some(workers);
+        self
+    }
+
+    /// How long the thread of a relief worker stays when it is not needed. By default ten seconds.
+    pub fn relief_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.relief_keep_alive = keep_alive;
+        self
+    }
+
+    /// How long a poll of a task may take before it is reported as slow, at least a millisecond. By
+    /// default 100 milliseconds, and nobody is told; see [`on_slow_poll`](Self::on_slow_poll).
+    pub fn slow_poll_threshold(mut self, threshold: Duration) -> Self {
+        self.slow_poll = threshold;
+        self
+    }
+
+    /// Called when a task has been inside of one poll for longer than the
+    /// [threshold](Self::slow_poll_threshold), while it still is, once for each such poll. It runs on the
+    /// thread that looks after stalls, and must not block: relief does not come meanwhile. Time
+    /// must be the system's, and the future of [`block_on`](Runtime::block_on) is not looked at.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use weftline::task;
+    ///
+    /// let (sender, reports) = mpsc::channel();
+    /// let runtime = weftline::Runtime::builder()
+    ///     .slow_poll_threshold(Duration::from_millis(20))
+    ///     .on_slow_poll(move |slow| sender.send(slow.to_string()).unwrap())
+    ///     .build()?;
+    /// let guard = runtime.handle().enter();
+    /// let blocks = task::Builder::new()
+    ///     .name("blocks")
+    ///     .spawn(async { thread::sleep(Duration::from_millis(300)) });
+    /// assert!(reports.recv()?.contains("blocks"));
+    /// blocks.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_slow_poll(mut self, hook: impl Fn(&SlowPoll) + Send + Sync + 'static) -> Self {
+        self.hooks.slow_poll = Some(Box::new(hook));
+        self
+    }
+
+    /// Whether to tell on standard error what a programmer wants to know: [slow
+    /// polls](Self::on_slow_poll), unless a hook takes them. Off by default.
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.debug = debug;
         self
     }
 
@@ -287,7 +380,10 @@ impl Builder {
     /// # Errors
     ///
     /// If an option is out of its bounds, or the system refuses threads or an event queue.
-    pub fn build(self) -> Result<Runtime, BuildError> {
+    pub fn build(mut self) -> Result<Runtime, BuildError> {
+        if self.debug && self.hooks.slow_poll.is_none() {
+            self.hooks.slow_poll = Some(Box::new(SlowPoll::print));
+        }
         let workers = match self.workers {
             Some(workers) => workers,
             // Not the machine's: the course must be the same on another one.
@@ -298,6 +394,13 @@ impl Builder {
         check("the number of workers", workers, 1, MAX_WORKERS)?;
         let most = usize::MAX;
         check("the number of blocking threads", self.blocking.max_threads, 1, most)?;
+        let most = MAX_WORKERS - workers;
+        let relief_workers = self.relief_workers.unwrap_or(DEFAULT_RELIEF_WORKERS.min(most));
+        check("the number of relief workers", relief_workers, 0, most)?;
+        if self.slow_poll < MIN_SLOW_POLL {
+            return Err(BuildError(Reason::SlowPoll(self.slow_poll)));
+        }
+        let most = usize::MAX;
         if let Some(bytes) = self.stack_size {
             check("the stack size in bytes", bytes, MIN_STACK_BYTES, most)?;
         }
@@ -309,6 +412,11 @@ impl Builder {
             thread_name: self.thread_name,
             stack_size: self.stack_size,
             blocking: self.blocking,
+            relief: ReliefLimits {
+                max_workers: relief_workers,
+                keep_alive: self.relief_keep_alive,
+            },
+            slow_polls: self.hooks.slow_poll.is_some().then_some(self.slow_poll),
             grace: self.grace,
             time: self.time,
         };
@@ -340,6 +448,7 @@ pub struct BuildError(Reason);
 enum Reason {
     Bounds { what: &'static str, value: usize, least: usize, most: usize },
     Name(String),
+    SlowPoll(Duration),
     System(io::Error),
 }
 
@@ -361,6 +470,12 @@ impl fmt::Display for BuildError {
             }
             Reason::Name(name) => {
                 write!(f, "the thread name is {name:?}, but must not contain a null byte")
+            }
+            Reason::SlowPoll(threshold) => {
+                write!(
+                    f,
+                    "the threshold of slow polls is {threshold:?}, but must be at least {MIN_SLOW_POLL:?}"
+                )
             }
             Reason::System(error) => {
                 write!(f, "the system refuses a thread or an event queue: {error}")

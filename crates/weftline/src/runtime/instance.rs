@@ -7,9 +7,10 @@ use crate::job::Job;
 use crate::platform::deque::Worker;
 use crate::platform::{Condvar, Mutex};
 use crate::scheduler::{
-    BlockingLimits, BlockingPool, Entrance, Local, NotHere, Playing, Shared, Time, thread_number,
+    BlockingLimits, BlockingPool, Entrance, Local, NotHere, Playing, Relief, ReliefLimits, Shared,
+    SlowPolls, Stalls, StartThread, Time, thread_number,
 };
-use crate::task::{Hooks, Paced, Roster, Task};
+use crate::task::{Hooks, Paced, Roster, SlowPoll, Task};
 use std::cell::Cell;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -28,6 +29,10 @@ pub(super) struct Options {
     pub(super) stack_size: Option<usize>,
     /// Limits for threads that may block.
     pub(super) blocking: BlockingLimits,
+    /// Limits for relief workers.
+    pub(super) relief: ReliefLimits,
+    /// How long a poll is to be reported as slow; `None`: it is not.
+    pub(super) slow_polls: Option<Duration>,
     /// How long `run` waits for cancelled tasks.
     pub(super) grace: Duration,
     /// What time there is.
@@ -57,14 +62,19 @@ impl Instance {
         let driver = Driver::new()?;
         let mut queues = Vec::new();
         let instance = Arc::new_cyclic(|weak: &Weak<Self>| {
-            let weak = weak.clone();
-            let start = Box::new(move || match weak.upgrade() {
-                Some(instance) => instance.start_blocking_thread(),
-                None => Err(io::Error::other("the runtime is gone")),
-            });
-            let blocking = BlockingPool::new(options.blocking, start);
+            let starts = |start: fn(Arc<Self>) -> io::Result<()>| -> StartThread {
+                let weak = weak.clone();
+                Box::new(move || match weak.upgrade() {
+                    Some(instance) => start(instance),
+                    None => Err(io::Error::other("the runtime is gone")),
+                })
+            };
+            let blocking = BlockingPool::new(options.blocking, starts(Self::start_blocking_thread));
+            let relief = Relief::new(options.relief, starts(Self::start_relief_thread));
+            let stalls = Stalls { relief, slow: slow_polls(weak, options.slow_polls) };
             let shared;
-            (shared, queues) = Shared::new(options.workers, driver, hooks, blocking, options.time);
+            (shared, queues) =
+                Shared::new(options.workers, driver, hooks, blocking, options.time, stalls);
             let roster = || Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
             let rosters = (0..options.workers + OUTSIDE_ROSTERS).map(|_| roster()).collect();
             let (driven, callbacks, threads) = (roster(), Arc::default(), Arc::default());
@@ -84,6 +94,12 @@ impl Instance {
                 return Err(error);
             }
         }
+        if instance.shared.has_monitor() {
+            if let Err(error) = instance.clone().start_monitor() {
+                shutdown::abandon(&instance);
+                return Err(error);
+            }
+        }
         Ok(instance)
     }
 
@@ -97,6 +113,23 @@ impl Instance {
     fn start_blocking_thread(self: Arc<Self>) -> io::Result<()> {
         let roster = self.outside_roster().clone();
         self.start_thread("-blocking", roster, |shared| shared.blocking.work())
+    }
+
+    fn start_relief_thread(self: Arc<Self>) -> io::Result<()> {
+        let roster = self.outside_roster().clone();
+        self.start_thread("-relief", roster, |shared| shared.work_as_relief())
+    }
+
+    /// Starts the thread that looks at the workers. It runs no task, and no hook of threads.
+    fn start_monitor(self: Arc<Self>) -> io::Result<()> {
+        let builder = thread::Builder::new().name(format!("{}-monitor", self.options.thread_name));
+        let alive = self.threads.enter();
+        let in_thread = move || {
+            let _alive = alive;
+            OWNER.with(|owner| owner.set(Arc::as_ptr(&self)));
+            self.shared.monitor();
+        };
+        builder.spawn(in_thread).map(drop)
     }
 
     /// Starts a thread that runs `body` with the runtime around it.
@@ -123,6 +156,14 @@ impl Instance {
             shared.hooks.thread_stopped();
         };
         builder.spawn(in_thread).map(drop)
+    }
+
+    /// Reports that a worker has been in one poll for so long, if `job` is that of a task.
+    fn report_slow_poll(&self, job: usize, duration: Duration) {
+        let task = self.rosters.iter().find_map(|roster| roster.find(job));
+        if let Some(task) = task {
+            self.shared.hooks.slow_poll(&SlowPoll::new(task, duration));
+        }
     }
 
     /// All living tasks, ordered by their ids.
@@ -160,6 +201,18 @@ impl Instance {
         let outside = &self.rosters[self.shared.workers()..];
         &outside[thread_number() % outside.len()]
     }
+}
+
+/// What is to be told of slow polls.
+fn slow_polls(weak: &Weak<Instance>, threshold: Option<Duration>) -> Option<SlowPolls> {
+    let threshold = threshold?;
+    let weak = weak.clone();
+    let report = Box::new(move |job, duration| {
+        if let Some(instance) = weak.upgrade() {
+            instance.report_slow_poll(job, duration);
+        }
+    });
+    Some(SlowPolls { threshold, report })
 }
 
 thread_local! {

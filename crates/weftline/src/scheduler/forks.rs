@@ -6,6 +6,7 @@
 //!
 //! A worker that was woken for a fork which was not worth it, since it was gone or soon done, leaves
 //! asking to the watchers: work that is too small for two costs its thread a wake-up now and then.
+//! Relief workers ask for none: they are there to serve others.
 
 use super::Shared;
 use super::worker::{Local, push_here, with_own};
@@ -28,7 +29,7 @@ thread_local! {
 /// What a worker was last awake for.
 pub(super) struct Asking {
     /// How many polls it had begun when it went to sleep last.
-    polls: Cell<u64>,
+    polls: Cell<u32>,
     /// When it woke last.
     woke_ns: Cell<u64>,
     /// Whether it was given forks since.
@@ -37,7 +38,7 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn new() -> Self {
-        Self { polls: Cell::new(u64::MAX), woke_ns: Cell::new(0), given: Cell::new(false) }
+        Self { polls: Cell::new(u32::MAX), woke_ns: Cell::new(0), given: Cell::new(false) }
     }
 
     /// It wakes.
@@ -62,7 +63,7 @@ pub(crate) fn served() -> Option<Arc<Shared>> {
 impl Shared {
     /// Whether a fork is to be given to an idle worker; the caller does so then.
     pub(crate) fn answer_idle(&self) -> bool {
-        self.wanted.answer(self.sleep.sleeping())
+        self.wanted.answer(self.sleep.sleeping().saturating_sub(self.relief.active()))
     }
 
     /// Queues what others shall run while the calling thread goes on with something else.
@@ -77,30 +78,24 @@ impl Shared {
 impl Local {
     /// On the way to sleep: asks for forks, unless the last ones were not worth it.
     pub(super) fn ask_for_forks(&self, now_ns: u64) {
-        let (asking, polls) = (&self.asking, self.polls.get());
+        let (asking, polls) = (&self.asking, self.polls());
         let was_idle = asking.polls.replace(polls) == polls;
         let awake_ns = now_ns.saturating_sub(asking.woke_ns.get());
         let too_short = asking.given.take() && awake_ns < WORTH_WAKING_NS;
-        if TIME_PASSES && !was_idle && !too_short {
+        if TIME_PASSES && !was_idle && !too_short && !self.is_relief() {
             self.shared.wanted.ask(self.shared.sleep.sleeping());
         }
     }
 
     /// Asks for all that sleep, and for this worker.
     pub(super) fn ask_for_all(&self) {
-        self.shared.wanted.ask(self.shared.sleep.sleeping() + 1);
+        if !self.is_relief() {
+            self.shared.wanted.ask(self.shared.sleep.sleeping() + 1);
+        }
     }
 }
 
 /// The calling worker runs what was given away, or finds that it is gone.
 pub(crate) fn note_given() {
     with_own(|local| local.asking.given.set(true));
-}
-
-/// Blocks the calling thread, whose work waits for work of other threads, by calling `block`.
-///
-/// A worker that comes here serves nobody meanwhile: this is the place where another thread is to
-/// take over for it.
-pub(crate) fn block_for_work(block: impl FnOnce()) {
-    block();
 }

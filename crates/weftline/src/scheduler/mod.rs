@@ -6,16 +6,20 @@
 //! leaves behind, `park.rs` blocks, `forks.rs` asks those that compute for a part of it. `blocking.rs`
 //! is apart: the threads for jobs that may block.
 
+mod activity;
 mod actors;
 mod blocking;
 mod forks;
+mod monitor;
 mod pace;
 mod park;
 #[expect(unsafe_code, reason = "a job passes through an atomic pointer")]
 mod queues;
 mod random;
+mod relief;
 mod simulation;
 mod sleep;
+mod stall;
 mod steal;
 #[cfg(test)]
 mod tests;
@@ -23,27 +27,33 @@ mod trace;
 mod watch;
 mod worker;
 
-pub(crate) use blocking::{BlockingLimits, BlockingPool};
-pub(crate) use forks::{block_for_work, note_given, serve, served};
+pub(crate) use blocking::{BlockingLimits, BlockingPool, StartThread};
+pub(crate) use forks::{note_given, serve, served};
+pub(crate) use monitor::SlowPolls;
+pub(crate) use relief::{Relief, ReliefLimits};
 pub(crate) use simulation::{NotHere, Playing};
 pub(crate) use sleep::MAX_WORKERS;
 pub use trace::Trace;
-pub(crate) use worker::{Local, index_here, local_timers};
+pub(crate) use worker::{Local, blocking_section, index_here, local_timers};
 
 use crate::driver::Driver;
 use crate::driver::clock::Clock;
 use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::job::wanted::Wanted;
-use crate::platform::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::platform::atomic::{AtomicBool, Ordering, fence};
 use crate::platform::deque::{Stealer, Worker};
 use crate::platform::global::{self, AtomicUsize};
 use crate::platform::parker::{Parker, Unpark};
+use crate::platform::probe::Probe;
 use crate::task::{Home, Hooks, Reason, Schedule};
+use activity::Activity;
 use actors::Actors;
 use crossbeam_utils::CachePadded;
+use monitor::Monitor;
 use park::DriverToken;
 use queues::{Inbox, ShardedInjector, Slot};
+use relief::Duty;
 use simulation::Simulation;
 use sleep::Sleep;
 use std::sync::Arc;
@@ -52,8 +62,15 @@ use watch::Watch;
 
 /// Everything that all workers of a runtime see.
 pub(crate) struct Shared {
-    /// Each worker, as the others see it.
+    /// Each worker, as the others see it, and behind them the seats of relief workers.
     remotes: Box<[CachePadded<Remote>]>,
+    /// How many workers there are, without relief workers.
+    workers: usize,
+    /// Workers that come when all others are stuck.
+    relief: Relief,
+    /// Who sees that; `None`: nobody, since time is not the system's or there is nothing to do about
+    /// it.
+    monitor: Option<Monitor>,
     /// Jobs from outside.
     injector: ShardedInjector,
     /// Who sleeps.
@@ -95,14 +112,26 @@ pub(crate) enum Time {
     Deterministic(u64),
 }
 
+/// What is done about workers that are stuck.
+pub(crate) struct Stalls {
+    /// Workers that come in their place.
+    pub(crate) relief: Relief,
+    /// What is told of slow polls; `None`: nothing.
+    pub(crate) slow: Option<SlowPolls>,
+}
+
 /// A worker, as the others see it.
 pub(crate) struct Remote {
     /// The thieves' end of its queue.
     stealer: Stealer<Job>,
     /// Its last-woken job.
     slot: Slot,
-    /// How many polls it has begun: a thief that sees it unchanged knows how old the slot is.
-    polls: AtomicU64,
+    /// What it does: a thief that sees it unchanged knows how old the slot is.
+    activity: Activity,
+    /// What its thread does, as the kernel sees it.
+    probe: Probe,
+    /// Whether anybody is there, and for how long.
+    duty: Duty,
     /// How it is woken.
     parker: Parker,
     /// Jobs that it alone may run.
@@ -119,8 +148,14 @@ impl Shared {
         mut hooks: Hooks,
         mut blocking: BlockingPool,
         time: Time,
+        stalls: Stalls,
     ) -> (Arc<Self>, Vec<Worker<Job>>) {
+        let Stalls { mut relief, slow } = stalls;
         let queues: Vec<_> = (0..workers).map(|_| Worker::new_fifo()).collect();
+        let passes = matches!(time, Time::System);
+        let seats = if passes { relief.max_workers() } else { 0 };
+        let relief_queues: Vec<_> = (0..seats).map(|_| Worker::new_fifo()).collect();
+        let monitor = (passes && (seats > 0 || slow.is_some())).then(|| Monitor::new(slow));
         let driver = Arc::new(driver);
         let actors = |at_work| Some(Arc::new(Actors::new(at_work, driver.clone())));
         let (actors, simulation) = match time {
@@ -131,16 +166,24 @@ impl Shared {
         };
         let acting_workers = actors.clone().filter(|_| simulation.is_none());
         blocking.count_in(actors.clone());
-        let remotes = queues.iter().map(|queue| CachePadded::new(Remote::new(queue)));
+        let outside_timers = Arc::new(Timers::new());
+        let remotes = queues.iter().map(Remote::of_worker);
+        let relief_seats =
+            relief_queues.iter().map(|queue| Remote::of_relief(queue, &outside_timers));
+        let remotes = remotes.chain(relief_seats).map(CachePadded::new).collect();
+        relief.furnish(workers, relief_queues);
         let shared = Self {
-            remotes: remotes.collect(),
+            remotes,
+            workers,
+            relief,
+            monitor,
             injector: ShardedInjector::new(workers),
             sleep: Sleep::new(workers, acting_workers),
             watch: Watch::new(),
             wanted: Wanted::assign(),
             driver,
             driver_token: DriverToken::new(),
-            outside_timers: Arc::new(Timers::new()),
+            outside_timers,
             clock: if actors.is_some() { Clock::standing() } else { Clock::real() },
             actors,
             simulation,
@@ -152,9 +195,25 @@ impl Shared {
         (Arc::new(shared), queues)
     }
 
-    /// How many workers there are.
+    /// How many workers there are, without relief workers.
     pub(crate) fn workers(&self) -> usize {
-        self.remotes.len()
+        self.workers
+    }
+
+    /// Whether somebody is to look at the workers, by [`Shared::monitor`].
+    pub(crate) fn has_monitor(&self) -> bool {
+        self.monitor.is_some()
+    }
+
+    /// How many workers there are now, with relief workers.
+    fn workers_at_work(&self) -> usize {
+        self.workers + self.relief.active()
+    }
+
+    /// Each worker, and each relief worker that there has been.
+    #[inline]
+    fn seats(&self) -> &[CachePadded<Remote>] {
+        &self.remotes[..self.workers + self.relief.used()]
     }
 
     /// Queues a job from a thread that is no worker of this scheduler.
@@ -199,11 +258,15 @@ impl Shared {
         // SeqCst: pairs with the fence in `announce`, after which a worker looks at the flag; one
         // that does not see it yet finds its parker's token.
         fence(Ordering::SeqCst);
-        for worker in 0..self.workers() {
+        for worker in 0..self.seats().len() {
             self.wake_worker(worker);
         }
         self.driver.notify();
         self.blocking.stop();
+        self.relief.stop();
+        if let Some(monitor) = &self.monitor {
+            monitor.wake();
+        }
     }
 
     /// Whether the workers are to end.
@@ -228,7 +291,7 @@ impl Shared {
         loop {
             let injected = self.injector.take(0, &queue).map(|taken| taken.job);
             let job = injected.or_else(|| {
-                let victims = self.remotes.iter();
+                let victims = self.seats().iter();
                 let mut taken = victims.filter_map(|remote| {
                     queues::steal_from(&remote.stealer, &queue).or_else(|| remote.slot.take())
                 });
@@ -258,19 +321,30 @@ impl Shared {
     fn has_work(&self, worker: usize) -> bool {
         self.injector.may_hold_jobs()
             || !self.remotes[worker].inbox.is_empty()
-            || self.remotes.iter().any(|remote| !remote.stealer.is_empty())
+            || self.seats().iter().any(|remote| !remote.stealer.is_empty())
     }
 }
 
 impl Remote {
-    fn new(queue: &Worker<Job>) -> Self {
+    fn of_worker(queue: &Worker<Job>) -> Self {
+        Self::new(queue, Duty::for_good(), Arc::new(Timers::new()))
+    }
+
+    /// A relief worker leaves no timers behind: it uses those that others serve, too.
+    fn of_relief(queue: &Worker<Job>, outside_timers: &Arc<Timers>) -> Self {
+        Self::new(queue, Duty::off(), outside_timers.clone())
+    }
+
+    fn new(queue: &Worker<Job>, duty: Duty, timers: Arc<Timers>) -> Self {
         Self {
             stealer: queue.stealer(),
             slot: Slot::new(),
-            polls: AtomicU64::new(0),
+            activity: Activity::new(),
+            probe: Probe::new(),
+            duty,
             parker: Parker::new(),
             inbox: Inbox::new(),
-            timers: Arc::new(Timers::new()),
+            timers,
         }
     }
 }
@@ -310,7 +384,7 @@ impl Schedule for Entrance {
     }
 
     fn here(&self) -> Option<Home> {
-        worker::index_here(&self.0).map(Home::worker)
+        worker::home_here(&self.0)
     }
 
     fn choose(&self) -> Home {

@@ -32,6 +32,12 @@ impl DriverToken {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Whether some worker has it or is about to, to be asked by one that has announced its sleep. Who
+    /// had it when that one tried to get it may have gone for good since: then it must try again.
+    pub(super) fn is_in_use(&self, in_driver: bool) -> bool {
+        in_driver || self.is_taken()
+    }
+
     /// The caller, who has it, has it no more.
     pub(super) fn give_back(&self) {
         // Release: pairs with the Acquire in `try_take`. An exchange, where hardware would do with
@@ -44,10 +50,11 @@ impl Local {
     /// Sleeps until there is something to do. `Some`: somebody chose this worker to search.
     pub(super) fn park(&self, searching: Option<Searching>) -> Option<Searching> {
         let shared = &*self.shared;
+        self.begin_sleep();
         let in_driver = shared.driver_token.try_take();
         let all_rest = shared.sleep.announce(self.index, in_driver, searching);
         // The last look; `announce` has put the fence before it.
-        let (slept, mut acts) = if shared.is_stopped() || shared.has_work(self.index) {
+        let (slept, mut acts) = if self.must_not_sleep(in_driver) {
             (None, false)
         } else {
             if all_rest && !in_driver {
@@ -62,12 +69,22 @@ impl Local {
             shared.driver_token.give_back();
         }
         let chosen = shared.sleep.leave(self.index, acts);
+        self.begin_other();
         self.note_sleep(chosen.is_some());
         match slept {
             Some(slept) => self.harvest(slept, in_driver, chosen),
             // The last look found work: take part in the search for it.
             None => chosen.or_else(|| shared.sleep.start_search()),
         }
+    }
+
+    /// What a worker that has announced its sleep looks at: whether it is needed all the same.
+    fn must_not_sleep(&self, in_driver: bool) -> bool {
+        let shared = &*self.shared;
+        shared.is_stopped()
+            || shared.has_work(self.index)
+            || !shared.driver_token.is_in_use(in_driver)
+            || self.is_dismissed()
     }
 
     /// Blocks until this worker is woken or has something to look after. From when to when, in
@@ -97,7 +114,11 @@ impl Local {
     /// while anybody sleeps: nobody waits for it.
     fn time_to_sleep(&self, system_ns: u64, in_driver: bool) -> Option<Duration> {
         let shared = &*self.shared;
-        let mut deadline_ns = shared.remotes[self.index].timers.next_deadline_ns();
+        let mut deadline_ns = if self.is_relief() {
+            shared.everybodys_deadline_ns()
+        } else {
+            shared.remotes[self.index].timers.next_deadline_ns()
+        };
         if in_driver {
             deadline_ns = deadline_ns.min(shared.outside_timers.next_deadline_ns());
         }
@@ -124,7 +145,11 @@ impl Local {
         self.asking.wake(slept.end);
         self.watch_on(slept.end);
         let now_ns = self.shared.clock.ns_at(slept.end);
-        self.expire_timers(now_ns);
+        if self.is_relief() {
+            self.expire_everybodys_timers(now_ns);
+        } else {
+            self.expire_timers(now_ns);
+        }
         if in_driver {
             self.expire_outside_timers(now_ns);
         }

@@ -104,6 +104,11 @@ impl Sleep {
         Counts(self.counts.load(Ordering::Relaxed)).sleeping() as usize
     }
 
+    /// As [`Self::sleeping`], ordered with all who leave or join the list.
+    pub(super) fn sleeping_locked(&self) -> usize {
+        self.sleepers.lock().len()
+    }
+
     /// The sleeper to wake, unless somebody searches; it is counted as searching already.
     #[cold]
     pub(crate) fn choose_sleeper(&self) -> Option<usize> {

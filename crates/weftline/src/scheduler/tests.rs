@@ -1,11 +1,13 @@
 //! Models of the scheduler's protocols: each runs as a stress test, under loom and under Miri.
 
+use super::activity::{Activity, BEGUN};
 use super::actors::Actors;
+use super::monitor::{Monitor, Rest};
 use super::park::DriverToken;
 use super::sleep::Sleep;
 use super::watch::Watch;
 use super::worker::Local;
-use super::{BlockingLimits, BlockingPool, Entrance, Shared, Time};
+use super::{BlockingLimits, BlockingPool, Entrance, Relief, ReliefLimits, Shared, Stalls, Time};
 use crate::driver::Driver;
 use crate::platform::atomic::{AtomicUsize, Ordering};
 use crate::platform::{UnsafeCell, model, thread};
@@ -24,8 +26,24 @@ fn scheduler_by(time: Time, workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Lo
     let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
     let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
     let blocking = BlockingPool::new(limits, no_thread);
+    shared_by(time, workers, blocking, no_relief())
+}
+
+/// No relief worker.
+fn no_relief() -> Relief {
+    let limits = ReliefLimits { max_workers: 0, keep_alive: Duration::ZERO };
+    Relief::new(limits, Box::new(|| Err(io::Error::other("a model starts no thread"))))
+}
+
+fn shared_by(
+    time: Time,
+    workers: usize,
+    blocking: BlockingPool,
+    relief: Relief,
+) -> (Arc<Roster>, Arc<Shared>, Vec<Local>) {
     let driver = Driver::new().expect("an event queue");
-    let (shared, queues) = Shared::new(workers, driver, Hooks::default(), blocking, time);
+    let stalls = Stalls { relief, slow: None };
+    let (shared, queues) = Shared::new(workers, driver, Hooks::default(), blocking, time, stalls);
     let owners = queues.into_iter().enumerate();
     let locals = owners.map(|(index, queue)| Local::new(index, shared.clone(), queue));
     let roster = Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
@@ -215,6 +233,100 @@ fn a_searcher_that_others_rely_on_calls_a_watcher_in_their_place() {
         assert!(pair.sleep.leave(0, false).is_none());
         let called = [pair.watch.call(&pair.sleep), thread.join().unwrap()];
         assert!(called.contains(&Some(1)), "one sleeps, two run, nobody watches");
+    });
+}
+
+#[test]
+fn the_last_one_to_leave_its_sleep_wakes_the_monitor() {
+    model(|| {
+        let pair = Arc::new((Sleep::new(2, None), Monitor::new(None)));
+        pair.0.announce(0, false, None);
+        pair.0.announce(1, true, None);
+        let go_off = |pair: &(Sleep, Monitor), worker| {
+            assert!(pair.0.leave(worker, false).is_none());
+            pair.1.worker_goes_off(&pair.0);
+        };
+        let other = pair.clone();
+        let thread = thread::spawn(move || go_off(&other, 1));
+        let monitor = pair.clone();
+        let monitor = thread::spawn(move || match monitor.1.begin_rest(&monitor.0, || 2) {
+            Rest::None => {}
+            // Until it is woken, which is for ever if nobody does so.
+            Rest::Light | Rest::Sound => monitor.1.sleep_for(None),
+        });
+        go_off(&pair, 0);
+        thread.join().unwrap();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
+fn a_mark_says_nothing_of_a_worker_that_has_gone_on() {
+    model(|| {
+        let activity = Arc::new(Activity::new());
+        activity.begin(BEGUN, 1);
+        let other = activity.clone();
+        let monitor = thread::spawn(move || {
+            let seen = other.count();
+            other.note_stuck(seen);
+            seen
+        });
+        activity.begin(2 * BEGUN, 2);
+        let seen = monitor.join().unwrap();
+        assert_eq!(activity.is_stuck(), seen == 2 * BEGUN);
+    });
+}
+
+#[test]
+fn of_two_workers_that_get_stuck_at_once_one_calls_relief() {
+    model(|| {
+        let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
+        let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
+        let blocking = BlockingPool::new(limits, no_thread);
+        let started = Arc::new(AtomicUsize::new(0));
+        let count = started.clone();
+        let start = Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        });
+        let limits = ReliefLimits { max_workers: 1, keep_alive: Duration::ZERO };
+        let relief = Relief::new(limits, start);
+        let (_roster, _shared, mut workers) = shared_by(Time::System, 2, blocking, relief);
+        let other = workers.remove(1);
+        let thread = thread::spawn(move || {
+            other.begin_other();
+            other.begin_blocking();
+        });
+        workers[0].begin_other();
+        workers[0].begin_blocking();
+        thread.join().unwrap();
+        assert_eq!(started.load(Ordering::Relaxed), 1, "both are stuck, and nobody comes");
+    });
+}
+
+#[test]
+fn a_relief_worker_that_goes_leaves_the_driver_to_a_sleeper() {
+    model(|| {
+        let pair = Arc::new((Sleep::new(1, None), DriverToken::new()));
+        // The relief worker, number 1, sleeps in the driver.
+        assert!(pair.1.try_take());
+        pair.0.announce(1, true, None);
+        let other = pair.clone();
+        let thread = thread::spawn(move || {
+            // As `Local::park` does; true: it sleeps in the driver.
+            let in_driver = other.1.try_take();
+            other.0.announce(0, in_driver, None);
+            if other.1.is_in_use(in_driver) {
+                return in_driver;
+            }
+            let woken = other.0.leave(0, false).is_some();
+            woken || other.1.try_take()
+        });
+        pair.1.give_back();
+        assert!(pair.0.leave(1, false).is_none());
+        let woken = pair.0.choose_sleeper();
+        let in_driver = thread.join().unwrap();
+        assert!(in_driver || woken == Some(0), "one sleeps, and nobody is in the driver");
     });
 }
 

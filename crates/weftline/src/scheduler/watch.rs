@@ -32,6 +32,8 @@ use std::time::Duration;
 const FIRST_STEP: Duration = Duration::from_nanos(LONG_POLL_NS);
 /// The longest step. Each one is as long as all before it together.
 const LONGEST_STEP: Duration = Duration::from_millis(4);
+/// The longest step of a relief worker.
+const RELIEF_STEP: Duration = Duration::from_millis(1);
 /// How long a worker that begins to watch does so in each of its sleeps: workers that run and sleep
 /// in turn need not call each other each time then. All steps together.
 const SPELL_NS: u64 = 2 * LONGEST_STEP.as_nanos() as u64;
@@ -133,7 +135,7 @@ impl Local {
             if now_ns < watcher.spell_ends_ns.get() {
                 watch.begin();
             } else {
-                let others_awake = self.shared.sleep.sleeping() < self.shared.workers();
+                let others_awake = self.shared.sleep.sleeping() < self.shared.workers_at_work();
                 if !(chosen || others_awake) || !watch.begin_if_none() {
                     return None;
                 }
@@ -142,7 +144,9 @@ impl Local {
             watcher.counted.set(true);
         }
         let so_far_ns = (now_ns + SPELL_NS).saturating_sub(watcher.spell_ends_ns.get());
-        Some(Duration::from_nanos(so_far_ns).clamp(FIRST_STEP, LONGEST_STEP))
+        // Who serves for all others must see soon what they do.
+        let longest = if self.is_relief() { RELIEF_STEP } else { LONGEST_STEP };
+        Some(Duration::from_nanos(so_far_ns).clamp(FIRST_STEP, longest))
     }
 
     /// This worker has left its sleep. `chosen`: somebody woke it.
@@ -165,7 +169,7 @@ impl Local {
             self.expire_overdue_timers(now_ns);
         }
         if now_ns >= watcher.spell_ends_ns.get() {
-            let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers();
+            let all_sleep = self.shared.sleep.sleeping() + 1 >= self.shared.workers_at_work();
             if all_sleep || watch.has_several() {
                 watch.give_up();
                 watcher.counted.set(false);
@@ -186,11 +190,19 @@ impl Local {
             return;
         }
         self.watcher.relied_on.set(false);
-        if self.watcher.counted.take() {
-            self.shared.watch.end();
+        self.end_watch();
+        if let Some(monitor) = &self.shared.monitor {
+            monitor.worker_goes_off(&self.shared.sleep);
         }
         if let Some(worker) = self.shared.watch.call(&self.shared.sleep) {
             self.shared.wake_worker(worker);
+        }
+    }
+
+    /// This worker watches no more.
+    pub(super) fn end_watch(&self) {
+        if self.watcher.counted.take() {
+            self.shared.watch.end();
         }
     }
 }

@@ -1,17 +1,19 @@
 //! A worker: the loop that finds a job, runs it, and parks when there is none.
 
-use super::Shared;
+use super::activity::{ASLEEP, BEGUN, OTHER, is_asleep, polls_of};
 use super::forks::Asking;
+use super::monitor::Monitor;
 use super::queues::steal_from;
 use super::sleep::Searching;
 use super::steal::{SlotWatch, Victims};
 use super::watch::Watcher;
+use super::{Remote, Shared};
 use crate::driver::timers::Timers;
 use crate::job::Job;
-use crate::platform::atomic::Ordering;
 use crate::platform::deque::Worker;
 use crate::platform::patience::Patience;
-use crate::task::Reason;
+use crate::task::{Home, Reason, cover_waits};
+use crossbeam_utils::CachePadded;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -51,8 +53,8 @@ pub(crate) struct Local {
     pub(super) queue: Worker<Job>,
     /// What only this worker may run, the oldest first.
     pinned: RefCell<VecDeque<Job>>,
-    /// Polls begun.
-    pub(super) polls: Cell<u64>,
+    /// What was begun, as in `Activity`.
+    begun: Cell<u64>,
     /// Whether a pinned job came first when there were jobs of both kinds.
     pinned_turn: Cell<bool>,
     /// Jobs taken from the slot in a row.
@@ -83,13 +85,13 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(index: usize, shared: Arc<Shared>, queue: Worker<Job>) -> Self {
-        let workers = shared.workers();
+        let begun = shared.remotes[index].activity.count();
         Self {
             index,
             shared,
             queue,
             pinned: RefCell::default(),
-            polls: Cell::new(0),
+            begun: Cell::new(begun),
             pinned_turn: Cell::new(false),
             slot_runs: Cell::new(0),
             until_upkeep: Cell::new(1),
@@ -98,10 +100,10 @@ impl Local {
             last_look_ns: Cell::new(0),
             harvesting: Cell::new(false),
             wakers: RefCell::default(),
-            victims: Victims::new(index, workers),
+            victims: Victims::new(index),
             patience: Patience::new(),
             watcher: Watcher::new(),
-            slot_watch: RefCell::new(SlotWatch::new(workers)),
+            slot_watch: RefCell::new(SlotWatch::new()),
             asking: Asking::new(),
         }
     }
@@ -109,11 +111,25 @@ impl Local {
     /// Runs jobs on the calling thread until the scheduler is stopped.
     pub(crate) fn run(self) {
         let local = Rc::new(self);
+        local.attach();
         as_worker(&local, || local.work());
     }
 
+    /// The calling thread is this worker's from now on.
+    pub(super) fn attach(&self) {
+        cover_waits(|block| blocking_section(block));
+        self.shared.remotes[self.index].probe.attach();
+    }
+
     fn work(&self) {
-        while !self.shared.is_stopped() {
+        self.work_while(|| !self.shared.is_stopped());
+        self.run_what_is_left();
+    }
+
+    /// Runs jobs, and sleeps when there are none.
+    #[inline]
+    pub(super) fn work_while(&self, goes_on: impl Fn() -> bool) {
+        while goes_on() {
             match self.next_job() {
                 Some(job) => {
                     if self.is_relied_on() {
@@ -124,7 +140,6 @@ impl Local {
                 None => self.idle(),
             }
         }
-        self.run_what_is_left();
     }
 
     /// The next job of this worker's own, or from outside.
@@ -196,12 +211,37 @@ impl Local {
 
     #[inline]
     pub(super) fn run_job(&self, job: Job) {
-        let polls = self.polls.get() + 1;
-        self.polls.set(polls);
-        // Relaxed: thieves compare it with what they saw before; no other data hangs on it.
-        let remote = &self.shared.remotes[self.index];
-        remote.polls.store(polls, Ordering::Relaxed);
+        self.shared.remotes[self.index].activity.begin(self.count(BEGUN), job.address());
         job.run();
+    }
+
+    /// Counts that something begins.
+    #[inline]
+    fn count(&self, what: u64) -> u64 {
+        let begun = self.begun.get() + what;
+        self.begun.set(begun);
+        begun
+    }
+
+    /// How many polls this worker has begun, modulo 2^31.
+    pub(super) fn polls(&self) -> u32 {
+        polls_of(self.begun.get())
+    }
+
+    /// This worker goes to sleep.
+    pub(super) fn begin_sleep(&self) {
+        self.shared.remotes[self.index].activity.begin_other(self.count(OTHER + ASLEEP));
+    }
+
+    /// This worker begins something else than a job, perhaps after a sleep.
+    pub(super) fn begin_other(&self) {
+        let what = if is_asleep(self.begun.get()) { OTHER - ASLEEP } else { OTHER };
+        self.shared.remotes[self.index].activity.begin_other(self.count(what));
+    }
+
+    /// This worker goes on with a job that it was stuck in.
+    pub(super) fn go_on(&self) {
+        self.shared.remotes[self.index].activity.go_on(self.count(OTHER));
     }
 
     /// What a busy worker does now and then: timers, events, jobs from outside.
@@ -212,6 +252,10 @@ impl Local {
         let now_ns = self.shared.clock.ns_at(system_ns);
         self.adapt_upkeep(system_ns);
         self.expire_timers(now_ns);
+        let needs_help = self.shared.monitor.as_ref().is_some_and(Monitor::needs_help);
+        if needs_help {
+            self.expire_overdue_timers(now_ns);
+        }
         if system_ns.saturating_sub(self.last_look_ns.get()) >= LOOK_EVERY_NS {
             self.last_look_ns.set(system_ns);
             self.look_at_driver(now_ns);
@@ -221,7 +265,7 @@ impl Local {
             // What a small harvest left, too: by now it is worth another worker.
             self.shared.work_posted();
         }
-        self.take_injected()
+        self.take_injected().or_else(|| if needs_help { self.rob_the_stuck() } else { None })
     }
 
     /// Whether the queue holds more than the job that this worker takes next. One from outside
@@ -270,6 +314,8 @@ impl Local {
         if wakers.is_empty() {
             return;
         }
+        // They may be foreign code.
+        self.begin_other();
         self.harvesting.set(true);
         wakers.drain(..).for_each(|waker| self.call(waker));
         self.harvesting.set(false);
@@ -300,6 +346,7 @@ impl Local {
                 None => return,
                 // Nobody searches any more; the last look in `park` would see the end for ever.
                 Some(_) if self.shared.is_stopped() => return,
+                Some(searching) if self.is_dismissed() => return self.found(Some(searching)),
                 woken => searching = woken,
             }
         }
@@ -324,8 +371,8 @@ impl Local {
         }
         self.inbox_or_own_queue()
             .or_else(|| {
-                self.victims
-                    .find(|victim| steal_from(&self.shared.remotes[victim].stealer, &self.queue))
+                let steal = |victim: &CachePadded<Remote>| steal_from(&victim.stealer, &self.queue);
+                self.victims.find(self.shared.seats(), steal)
             })
             .or_else(|| self.take_aged_slot())
     }
@@ -458,12 +505,34 @@ pub(super) fn schedule_pinned_here(shared: &Arc<Shared>, worker: usize, job: Job
     job
 }
 
-/// The index of the calling worker, where the thread is one of `shared`'s.
+/// The index of the calling worker, where the thread is one of `shared`'s, and no relief worker.
 pub(crate) fn index_here(shared: &Arc<Shared>) -> Option<usize> {
-    with_local(shared, |local| local.index)
+    with_local(shared, |local| (!local.is_relief()).then_some(local.index)).flatten()
 }
 
-/// The timers of the calling worker, where the thread is one of `shared`'s.
+/// The calling worker as a home, where the thread is one of `shared`'s.
+pub(super) fn home_here(shared: &Arc<Shared>) -> Option<Home> {
+    with_local(shared, |local| {
+        if local.is_relief() {
+            shared.remotes[local.index].duty.stay();
+        }
+        Home::worker(local.index)
+    })
+}
+
+/// The timers of the calling worker, where the thread is one of `shared`'s and has some of its own.
 pub(crate) fn local_timers(shared: &Arc<Shared>) -> Option<Arc<Timers>> {
-    with_local(shared, |local| local.shared.remotes[local.index].timers.clone())
+    let own = |local: &Local| shared.remotes[local.index].timers.clone();
+    with_local(shared, |local| (!local.is_relief()).then(|| own(local))).flatten()
+}
+
+/// Blocks the calling thread, inside of a job, by calling `block`. Where it is a worker, others take
+/// over what it leaves: at once, if nobody else is left.
+pub(crate) fn blocking_section<R>(block: impl FnOnce() -> R) -> R {
+    let local = LOCAL.try_with(|current| current.borrow().clone()).ok().flatten();
+    let Some(local) = local.filter(|local| local.shared.monitor.is_some()) else { return block() };
+    local.begin_blocking();
+    let result = block();
+    local.end_blocking();
+    result
 }

@@ -173,8 +173,10 @@ impl<T> JoinHandle<T> {
         self
     }
 
-    /// Blocks the calling thread until the task has ended. For plain threads: on a worker it
-    /// keeps the worker from running anything else, the awaited task perhaps included.
+    /// Blocks the calling thread until the task has ended. On a worker it keeps that from running
+    /// anything else: others take over, a relief worker if need be (see
+    /// [`max_relief_workers`](crate::runtime::Builder::max_relief_workers)), but not for tasks that are
+    /// pinned to it.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@
 
 use super::error::{Payload, message_of};
 use super::raw::{Header, RawTask};
-use super::{Id, Task};
+use super::{Id, SlowPoll, Task};
 use std::fmt;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 pub(crate) type ThreadHook = Box<dyn Fn() + Send + Sync>;
 /// A hook on a task.
 pub(crate) type TaskHook = Box<dyn Fn(&Task) + Send + Sync>;
+/// A hook on a poll that takes long.
+pub(crate) type SlowPollHook = Box<dyn Fn(&SlowPoll) + Send + Sync>;
 /// Where reports go.
 pub(crate) type UnhandledHook = Box<dyn Fn(&Unhandled) + Send + Sync>;
 
@@ -29,6 +31,8 @@ pub(crate) struct Hooks {
     pub(crate) before_poll: Option<TaskHook>,
     /// After each poll of a task.
     pub(crate) after_poll: Option<TaskHook>,
+    /// While a poll takes long, on the monitor's thread.
+    pub(crate) slow_poll: Option<SlowPollHook>,
     /// When a task has ended, before its joiner knows.
     pub(crate) task_end: Option<TaskHook>,
     /// Takes reports; without it they go to standard error.
@@ -59,6 +63,12 @@ impl Hooks {
     #[inline]
     pub(crate) fn task_ended(&self, task: RawTask) {
         self.on_task(&self.task_end, task);
+    }
+
+    pub(crate) fn slow_poll(&self, slow: &SlowPoll) {
+        if let Some(hook) = &self.slow_poll {
+            self.call(|| hook(slow));
+        }
     }
 
     pub(crate) fn thread_started(&self) {

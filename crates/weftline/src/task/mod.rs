@@ -34,6 +34,7 @@ mod region_tests;
 #[expect(unsafe_code, reason = "lists tasks without holding references to them")]
 mod roster;
 mod shared;
+mod slow;
 mod span;
 #[expect(unsafe_code, reason = "a new task is owned by its spawner")]
 mod spawn;
@@ -52,6 +53,7 @@ pub use handle::JoinHandle;
 pub use hooks::{Unhandled, UnhandledKind};
 pub use id::Id;
 pub use shared::SharedHandle;
+pub use slow::SlowPoll;
 pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinned};
 pub use yield_now::{YieldNow, yield_now};
 
@@ -64,7 +66,7 @@ pub(crate) use hooks::{Hooks, TaskHook};
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
 pub(crate) use surroundings::Surroundings;
-pub(crate) use wait::{Pace, Paced, drive, is_blocking};
+pub(crate) use wait::{Pace, Paced, cover_waits, drive, is_blocking};
 
 use context::Context;
 use extra::Extra;

@@ -181,6 +181,11 @@ impl RawTask {
         unsafe { Job::new(self.0.cast()) }
     }
 
+    /// What tells its jobs from those of other living tasks.
+    pub(super) fn address(self) -> usize {
+        self.0.as_ptr().addr()
+    }
+
     /// The header.
     ///
     /// # Safety

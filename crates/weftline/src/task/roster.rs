@@ -175,13 +175,23 @@ impl Roster {
 
     /// References to all listed tasks.
     pub(crate) fn tasks(&self) -> Vec<Task> {
-        let mut all = Vec::new();
+        self.select(|_| true)
+    }
+
+    /// The task that is listed here whose job has that address.
+    pub(crate) fn find(&self, job: usize) -> Option<Task> {
+        self.select(|task| task.address() == job).pop()
+    }
+
+    fn select(&self, is_wanted: impl Fn(RawTask) -> bool) -> Vec<Task> {
+        let mut found = Vec::new();
         for list in &self.lists {
             let entries = list.entries.lock();
+            let wanted = entries.tasks.iter().filter(|(_, task)| is_wanted(**task));
             // SAFETY: a listed task is alive: completion needs the lock first, to take it off.
-            all.extend(entries.tasks.iter().map(|(_, task)| unsafe { Task::retained(*task) }));
+            found.extend(wanted.map(|(_, task)| unsafe { Task::retained(*task) }));
         }
-        all
+        found
     }
 
     /// Queues a job of a task that is listed here.

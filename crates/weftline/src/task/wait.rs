@@ -38,6 +38,25 @@ thread_local! {
     static BLOCKING: Cell<bool> = const { Cell::new(false) };
     /// The pace of the runtime that this thread works for.
     static PACE: RefCell<Option<Arc<dyn Pace>>> = const { RefCell::new(None) };
+    /// What is done around waiting.
+    static COVER: Cell<Option<Cover>> = const { Cell::new(None) };
+}
+
+/// Calls the function that it is given, which blocks the calling thread, and sees to it that nobody
+/// waits for that thread meanwhile.
+pub(crate) type Cover = fn(&mut dyn FnMut());
+
+/// From now on all waiting on the calling thread is covered, except where it keeps a pace.
+pub(crate) fn cover_waits(cover: Cover) {
+    COVER.set(Some(cover));
+}
+
+/// Waits by calling `wait`.
+fn covered(mut wait: impl FnMut()) {
+    match COVER.get() {
+        Some(cover) => cover(&mut wait),
+        None => wait(),
+    }
 }
 
 /// Keeps the calling thread at a runtime's pace until it is dropped.
@@ -114,8 +133,9 @@ impl Waiter {
     /// Waits until it is woken. Without a pace it may return before, and does so after `limit`.
     pub(super) fn wait(&self, limit: Option<Duration>) {
         let Some(pace) = &self.pace else {
-            self.parker.park_patiently(limit);
-            return;
+            return covered(|| {
+                self.parker.park_patiently(limit);
+            });
         };
         // Relaxed where it fails: the exchange below orders.
         let waits =

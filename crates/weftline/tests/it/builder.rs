@@ -38,6 +38,14 @@ fn a_bad_value_is_refused_by_name_value_and_bound() {
         "the stack size in bytes is 16383, but must be at least 16384"
     );
     assert_eq!(
+        refusal(build().workers(2).max_relief_workers(65_534)),
+        "the number of relief workers is 65534, but must be between 0 and 65533"
+    );
+    assert_eq!(
+        refusal(build().slow_poll_threshold(Duration::from_micros(999))),
+        "the threshold of slow polls is 999µs, but must be at least 1ms"
+    );
+    assert_eq!(
         refusal(build().thread_name("a\0b")),
         "the thread name is \"a\\0b\", but must not contain a null byte"
     );
@@ -90,6 +98,9 @@ fn the_bounds_themselves_are_good() {
         .max_blocking_threads(1)
         .thread_name("")
         .blocking_keep_alive(Duration::ZERO)
+        .max_relief_workers(0)
+        .relief_keep_alive(Duration::ZERO)
+        .slow_poll_threshold(Duration::from_millis(1))
         .grace(Duration::MAX)
         .build()
         .unwrap();

@@ -28,7 +28,7 @@ fn switches() -> BTreeMap<String, u64> {
 
 /// Watches for a while that nothing happens.
 #[track_caller]
-fn assert_still() {
+pub(crate) fn assert_still() {
     // Whoever looked for work a moment ago may fall asleep first.
     thread::sleep(Duration::from_millis(200));
     let before = switches();

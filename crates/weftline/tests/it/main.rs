@@ -49,6 +49,8 @@ mod signals;
 #[cfg(feature = "tracing")]
 mod spans;
 mod spawn;
+#[cfg(target_os = "linux")]
+mod stalls;
 mod stranded;
 mod stress;
 mod stress_cancel;

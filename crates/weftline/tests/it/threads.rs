@@ -37,14 +37,14 @@ fn threads_are_named_after_the_runtime_and_numbered() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_runtime_has_its_workers_and_no_other_thread() {
+fn a_runtime_has_its_workers_and_one_thread_that_looks_at_them() {
     let runtime = Runtime::builder().workers(4).thread_name("tw").build().unwrap();
     runtime.block_on(async { weftline::spawn(async {}).await.unwrap() });
     let mut names = Vec::new();
-    eventually("all have begun", || named("tw-").len() == 4);
+    eventually("all have begun", || named("tw-").len() == 5);
     names.extend(named("tw-"));
     names.sort_unstable();
-    assert_eq!(names, ["tw-0", "tw-1", "tw-2", "tw-3"]);
+    assert_eq!(names, ["tw-0", "tw-1", "tw-2", "tw-3", "tw-monitor"]);
     drop(runtime);
     eventually("all have ended", || named("tw-").is_empty());
 }
