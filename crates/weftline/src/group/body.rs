@@ -176,8 +176,8 @@ impl<E> BodySide<E> {
             }
             return Poll::Pending;
         };
-        if outcome.panic.is_none() && outcome.failures.is_empty() && !self.caught.is_empty() {
-            self.caught.renew();
+        let has_failed = outcome.panic.is_some() || !outcome.failures.is_empty();
+        if !has_failed && self.caught.hand_on(cx.waker()) {
             return Poll::Pending;
         }
         self.caught.put_back();

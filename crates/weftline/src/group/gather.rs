@@ -58,7 +58,7 @@ where
 {
     let tasks = Tasks::spawn(futures);
     let values = (0..tasks.set.len()).map(|_| None).collect();
-    Gather { tasks, values, failure: None }
+    Gather { tasks, values, failure: None, cancelled: None }
 }
 
 /// The tasks that are gathered, and what was asked of whoever awaits them.
@@ -117,6 +117,9 @@ pub struct Gather<T, E> {
     values: Vec<Option<T>>,
     /// What failed first, while the others are waited for.
     failure: Option<Stopped<E>>,
+    /// How a task ended that was asked to end from here: the failure, where nobody takes the request
+    /// that is then handed on.
+    cancelled: Option<JoinError>,
 }
 
 impl<T, E> Unpin for Gather<T, E> {}
@@ -142,7 +145,10 @@ where
                     None
                 }
                 Ok(Err(error)) => Some(Stopped::Failed(error)),
-                Err(error) if was_asked && error.is_cancelled() => None,
+                Err(error) if was_asked && error.is_cancelled() => {
+                    this.cancelled.get_or_insert(error);
+                    None
+                }
                 Err(error) => Some(match error.into_panic() {
                     Ok(payload) => Stopped::Panicked(CaughtPanic::of(ended.task, payload)),
                     Err(error) => Stopped::Failed(E::from(error)),
@@ -152,9 +158,11 @@ where
                 this.tasks.set.detach_all();
             }
         }
-        if this.failure.is_none() && !this.tasks.asked.is_empty() {
-            this.tasks.asked.renew();
-            return Poll::Pending;
+        if this.failure.is_none() {
+            if this.tasks.asked.hand_on(cx.waker()) {
+                return Poll::Pending;
+            }
+            this.failure = this.cancelled.take().map(|error| Stopped::Failed(E::from(error)));
         }
         this.tasks.asked.put_back();
         match this.failure.take() {
@@ -234,8 +242,7 @@ impl<T: Send + 'static> Future for GatherResults<T> {
             let place = ended.index;
             this.results[place] = Some(ended);
         }
-        if !this.tasks.asked.is_empty() {
-            this.tasks.asked.renew();
+        if this.tasks.asked.hand_on(cx.waker()) {
             return Poll::Pending;
         }
         let outputs = this.results.iter_mut().map(|ended| Some(ended.take()?.output));

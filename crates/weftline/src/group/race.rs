@@ -208,7 +208,7 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
             while !self.is_decided() && start_next(self, cx) {}
             match self.set.poll_ended(cx) {
                 Poll::Ready(Some(ended)) => self.note(ended),
-                Poll::Ready(None) => return self.finish(),
+                Poll::Ready(None) => return self.finish(cx),
                 Poll::Pending => break,
             }
         }
@@ -245,10 +245,9 @@ impl<T: Send + 'static, E: Send + 'static> Runners<T, E> {
     }
 
     /// All have ended.
-    fn finish(&mut self) -> Poll<Race<T, E>> {
+    fn finish(&mut self, cx: &Context<'_>) -> Poll<Race<T, E>> {
         let has_result = self.race.winner.is_some() || self.panic.is_some();
-        if !has_result && !self.asked.is_empty() {
-            self.asked.renew();
+        if !has_result && self.asked.hand_on(cx.waker()) {
             return Poll::Pending;
         }
         self.asked.put_back();

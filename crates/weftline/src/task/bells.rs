@@ -87,7 +87,14 @@ pub(crate) struct Bells {
     hung: Vec<Weak<Bell>>,
     /// While a request is there: how many were rung and not polled since, at the last look.
     silent: Option<usize>,
+    /// The request that they were rung for, by its number.
+    request: u32,
+    /// How many more polls may reach none of those who are silent, while there is other work.
+    patience: u8,
 }
+
+/// A set that lets others go first may need some polls until it comes to those who were rung.
+const PATIENCE: u8 = 32;
 
 impl Bells {
     fn number(&mut self) -> u64 {
@@ -126,14 +133,15 @@ pub(super) fn is_none(bells: &Mutex<Bells>) -> bool {
 /// A request is there, and what is inside is about to be polled: takes the wakers of all who are
 /// to be polled with it. None, where that was done for this request already.
 #[must_use]
-pub(super) fn ring(bells: &Mutex<Bells>) -> Vec<Waker> {
+pub(super) fn ring(bells: &Mutex<Bells>, request: u32) -> Vec<Waker> {
     let all = {
         let mut bells = bells.lock();
-        if bells.silent.is_some() {
+        if bells.silent.is_some() && bells.request == request {
             return Vec::new();
         }
         let all = bells.all();
         bells.silent = Some(all.len());
+        (bells.request, bells.patience) = (request, PATIENCE);
         all
     };
     all.iter().filter_map(|bell| bell.waker.lock().take()).collect()
@@ -152,23 +160,29 @@ pub(super) enum AfterPoll {
 
 /// What is inside was polled, and nobody there has taken the request. It is polled again where
 /// somebody was not rung yet, and as long as each poll reaches some of those who had not been
-/// polled: those whom it does not reach are held by code that is busy elsewhere.
-pub(super) fn after_poll(bells: &Mutex<Bells>) -> AfterPoll {
-    let (all, before) = {
+/// polled, or, for some polls, other work that waits: those whom it does not reach are held by code
+/// that is busy elsewhere. `is_woken`: the task is to be polled again in any case.
+pub(super) fn after_poll(bells: &Mutex<Bells>, is_woken: bool) -> AfterPoll {
+    let (all, before, patience) = {
         let bells = bells.lock();
-        (bells.all(), bells.silent)
+        (bells.all(), bells.silent, bells.patience)
     };
     let silent = all.iter().filter(|bell| bell.is_silent()).count();
     let Some(before) = before else {
         return if silent < all.len() { AfterPoll::Again } else { AfterPoll::Take };
     };
     let is_held = all.iter().any(|bell| bell.holds() && !bell.is_silent());
+    let advances = silent < before;
+    let is_patient = is_woken && patience > 0;
     let (after, now) = match silent {
         silent if is_held => (AfterPoll::Held, Some(silent)),
-        silent if 0 < silent && silent < before => (AfterPoll::Again, Some(silent)),
+        silent if 0 < silent && (advances || is_patient) => (AfterPoll::Again, Some(silent)),
         _ => (AfterPoll::Take, None),
     };
-    bells.lock().silent = now;
+    drop(all); // outside of the lock: a waker may go with it
+    let mut bells = bells.lock();
+    bells.silent = now;
+    bells.patience = patience.saturating_sub(u8::from(!advances));
     after
 }
 

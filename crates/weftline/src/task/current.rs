@@ -153,7 +153,11 @@ impl Polling {
 /// Marks a task as current until it is dropped.
 pub(crate) struct CurrentTask {
     /// The poll around it, if there is one: polls nest where a task starts another one eagerly.
-    outer: Option<(RawTask, Option<NonNull<Frame>>, Marks)>,
+    outer: Option<RawTask>,
+    /// The innermost region around it, also of code that runs in no task.
+    innermost: Option<NonNull<Frame>>,
+    /// What was said of the poll around it.
+    marks: Marks,
     /// Forks that are noted around it are none of the task's.
     _segment: Option<Segment>,
     /// The tracing span around the task.
@@ -169,14 +173,12 @@ impl CurrentTask {
 
     #[inline]
     fn enter_marked(task: Option<RawTask>, marks: Marks) -> Self {
-        let outer = POLLING.with(|polling| {
+        let (outer, innermost, marks) = POLLING.with(|polling| {
             let outer = polling.task.replace(task);
-            let outer = outer.map(|outer| (outer, polling.innermost.get(), polling.marks.get()));
-            polling.innermost.set(None);
-            polling.marks.set(marks);
-            outer
+            (outer, polling.innermost.replace(None), polling.marks.replace(marks))
         });
-        Self { outer, _segment: Segment::begin(), _span: span::enter_current() }
+        let (_segment, _span) = (Segment::begin(), span::enter_current());
+        Self { outer, innermost, marks, _segment, _span }
     }
 
     /// What the poll has left behind.
@@ -190,12 +192,9 @@ impl Drop for CurrentTask {
     #[inline]
     fn drop(&mut self) {
         POLLING.with(|polling| {
-            let Some((task, innermost, marks)) = self.outer else {
-                return polling.task.set(None);
-            };
-            polling.task.set(Some(task));
-            polling.innermost.set(innermost);
-            polling.marks.set(marks);
+            polling.task.set(self.outer);
+            polling.innermost.set(self.innermost);
+            polling.marks.set(self.marks);
         });
     }
 }

@@ -9,7 +9,7 @@
 use super::Id;
 use super::current::{Marks, Polling, with_current};
 use super::extra::{CancelReason, Extra};
-use super::region::{find_around, innermost, is_shielded};
+use super::region::{find_around, innermost, is_shielded, requests_of_task};
 use std::task::Waker;
 
 /// A request that was delivered, to be kept or handed on.
@@ -80,7 +80,7 @@ fn take_asked() -> Option<Delivery> {
     let mut of_region = None;
     find_around(|frame| {
         if frame.asked.replace(false) {
-            frame.goes_with_task.set(of_task.is_some());
+            frame.goes_with.set(if of_task.is_some() { requests_of_task() } else { 0 });
             of_region = Some(Delivery::new(Target::Region(frame.name), frame.next_number(), None));
         }
         frame.shields.then_some(())
@@ -230,6 +230,16 @@ impl Delivery {
         is_latest == Some(true)
     }
 
+    /// Whether what it was made of is around this code.
+    fn is_here(&self) -> bool {
+        match self.target {
+            Target::Task(id) => super::current::current_id() == Some(id),
+            Target::Region(name) => {
+                find_around(|frame| (frame.name == name).then_some(())).is_some()
+            }
+        }
+    }
+
     /// Whether it was handed on, and nobody has taken it: it may end this code yet.
     fn is_waiting(&self) -> bool {
         let is_waiting = match self.target {
@@ -287,7 +297,7 @@ impl Deliveries {
     }
 
     /// Whether one of them was handed on and not taken yet. Then `waker` is woken when it is.
-    pub(crate) fn are_waiting(&self, waker: &Waker) -> bool {
+    fn are_waiting(&self, waker: &Waker) -> bool {
         let is_waiting = self.0.iter().any(Delivery::is_waiting);
         if is_waiting {
             let waker = waker.clone(); // foreign code: not under the lock
@@ -296,9 +306,18 @@ impl Deliveries {
         is_waiting
     }
 
-    /// As [`put_back`].
+    /// Hands them on for code that has something to give where it goes on all the same: true, as
+    /// long as they wait to be taken. What they were made of may not be around this code any more.
+    pub(crate) fn hand_on(&mut self, waker: &Waker) -> bool {
+        let here = self.0.iter_mut().filter(|delivery| delivery.is_here());
+        here.for_each(renew);
+        self.are_waiting(waker)
+    }
+
+    /// As [`put_back`], for those whose target is around this code.
     pub(crate) fn put_back(&mut self) {
-        self.0.iter_mut().for_each(put_back);
+        let here = self.0.iter_mut().filter(|delivery| delivery.is_here());
+        here.for_each(put_back);
     }
 }
 

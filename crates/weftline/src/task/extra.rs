@@ -49,6 +49,8 @@ struct Requests {
     count: u32,
     /// What the latest said.
     reason: Option<CancelReason>,
+    /// How often one began to wait.
+    waited: u32,
     /// How often they were delivered; those that were taken back count as delivered.
     deliveries: u32,
     /// The one that waits was delivered before, and is on its way from one region to the next.
@@ -107,6 +109,7 @@ impl Extra {
         let cancel = state.cancel();
         if cancel != Cancel::TooLate {
             requests.count = requests.count.saturating_add(1);
+            requests.waited = requests.waited.wrapping_add(1);
             requests.reason = reason;
         }
         cancel
@@ -156,6 +159,7 @@ impl Extra {
     pub(super) fn renew(&self, state: &State, handed_on: bool) {
         let mut requests = self.requests.lock();
         requests.handed_on = handed_on;
+        requests.waited = requests.waited.wrapping_add(1);
         state.renew_cancel();
     }
 
@@ -167,6 +171,11 @@ impl Extra {
     /// Has `waker` woken when somebody takes the request that waits.
     pub(super) fn await_taker(&self, waker: Waker) {
         self.requests.lock().awaiting.push(waker);
+    }
+
+    /// The number of the request that waits.
+    pub(super) fn request(&self) -> u32 {
+        self.requests.lock().waited
     }
 
     /// The number of the latest delivery.

@@ -121,7 +121,7 @@ unsafe fn poll(task: RawTask, deliver: bool, again: Reason) {
 /// A request is to be delivered: those regions that are polled only when they were woken are woken.
 #[cold]
 fn ring(task: RawTask, header: &Header) {
-    let wakers = header.extra.get().map(|extra| bells::ring(&extra.bells));
+    let wakers = header.extra.get().map(|extra| bells::ring(&extra.bells, extra.request()));
     wakers.into_iter().flatten().for_each(|waker| wake_foreign(task, Some(waker)));
 }
 
@@ -130,7 +130,7 @@ fn ring(task: RawTask, header: &Header) {
 fn suspension(header: &Header, left: Marks) -> Suspension {
     let Some(extra) = header.extra.get() else { return left.suspension() };
     match left.suspension() {
-        Suspension::Open => match bells::after_poll(&extra.bells) {
+        Suspension::Open => match bells::after_poll(&extra.bells, header.state.is_notified()) {
             AfterPoll::Take => Suspension::Open,
             AfterPoll::Again => Suspension::Unasked,
             AfterPoll::Held => Suspension::Held,

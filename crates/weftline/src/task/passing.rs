@@ -62,7 +62,7 @@ impl<O> Passing<O> {
     /// by somebody who did not drop this code. Pending, as long as nobody has taken it.
     pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Option<Poll<O>> {
         let passed = self.0.as_mut().filter(|passed| passed.output.is_some())?;
-        if passed.deliveries.are_waiting(cx.waker()) {
+        if passed.deliveries.hand_on(cx.waker()) {
             return Some(Poll::Pending);
         }
         let output = passed.output.take().map(Poll::Ready);
@@ -79,12 +79,10 @@ impl<O> Passing<O> {
                 self.hold(delivery);
             }
         }
-        match &self.0 {
-            Some(passed) if !passed.deliveries.is_empty() => {
-                self.return_request(output, is_cancelled, cx)
-            }
-            _ => Poll::Ready(output),
+        if self.0.is_none() {
+            return Poll::Ready(output);
         }
+        self.return_request(output, is_cancelled, cx)
     }
 
     /// The task has answered a request that was passed on to it: with a value, which is kept while
@@ -93,14 +91,13 @@ impl<O> Passing<O> {
         let passed = self.made();
         if is_cancelled {
             passed.leaf.close();
-            passed.deliveries.renew();
-            passed.output = Some(output);
-            if !passed.deliveries.are_waiting(cx.waker()) {
-                cx.waker().wake_by_ref();
+            if passed.deliveries.hand_on(cx.waker()) {
+                passed.output = Some(output);
+                return Poll::Pending;
             }
-            return Poll::Pending;
+        } else {
+            passed.deliveries.put_back();
         }
-        passed.deliveries.put_back();
         self.0 = None;
         Poll::Ready(output)
     }

@@ -14,6 +14,7 @@ use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
 pub(crate) use super::delivery::{Deliveries, Delivery, decline, renew, take_undelivered};
 use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over, wake_those_before};
+use super::extra::Extra;
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicU64, Ordering};
 use std::cell::{Cell, OnceCell};
@@ -37,8 +38,8 @@ pub(super) struct Frame {
     pub(super) shields: bool,
     /// It was asked to end, and nobody has taken the delivery.
     pub(super) asked: Cell<bool>,
-    /// Whoever took that took a request of the task with it.
-    pub(super) goes_with_task: Cell<bool>,
+    /// Whoever took that took a request of the task with it, which had so many then; zero, if not.
+    pub(super) goes_with: Cell<u32>,
     /// How often that was taken.
     pub(super) deliveries: Cell<u32>,
     /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
@@ -57,8 +58,8 @@ pub(crate) struct Region {
     deadline: Option<Instant>,
     /// It was asked to end, and nobody has taken the delivery.
     asked: bool,
-    /// Whoever took that took a request of the task with it.
-    goes_with_task: bool,
+    /// Whoever took that took a request of the task with it, which had so many then; zero, if not.
+    goes_with: u32,
     /// How often that was taken.
     deliveries: u32,
     /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
@@ -124,14 +125,14 @@ impl Region {
             name: self.name,
             deadline: self.deadline,
             asked: Cell::new(self.asked),
-            goes_with_task: Cell::new(self.goes_with_task),
+            goes_with: Cell::new(self.goes_with),
             deliveries: Cell::new(self.deliveries),
             took: Cell::new(self.took),
             ..Frame::new(cx.waker(), self.bells.take())
         };
         let (polled, left) = frame.poll(cx, inside);
         self.asked = frame.asked.get();
-        self.goes_with_task = frame.goes_with_task.get();
+        self.goes_with = frame.goes_with.get();
         self.deliveries = frame.deliveries.get();
         self.took = frame.took.get();
         self.bells = frame.bells.into_inner();
@@ -145,9 +146,9 @@ impl Region {
             wake_those_before();
             return Inside::Ended;
         }
-        if self.goes_with_task && no_request_counts() {
+        if self.goes_with > 0 && self.goes_with > requests_of_task() {
             // What went with it was taken back, which is no answer to what was asked of this one.
-            self.goes_with_task = false;
+            self.goes_with = 0;
             self.asked = true;
             cx.waker().wake_by_ref();
         }
@@ -161,10 +162,9 @@ impl Region {
     }
 }
 
-/// Whether all requests of the task were taken back.
-fn no_request_counts() -> bool {
-    with_current(|header| header.extra.get().is_none_or(|extra| extra.cancelling() == 0))
-        == Some(true)
+/// How many requests of the task were made and not taken back.
+pub(super) fn requests_of_task() -> u32 {
+    with_current(|header| header.extra.get().map_or(0, Extra::cancelling)).unwrap_or(0)
 }
 
 impl Frame {
@@ -177,7 +177,7 @@ impl Frame {
             deadline: None,
             shields: false,
             asked: Cell::new(false),
-            goes_with_task: Cell::new(false),
+            goes_with: Cell::new(0),
             deliveries: Cell::new(0),
             took: Cell::new(NOBODY),
             bells: bells.map_or_else(OnceCell::new, OnceCell::from),
@@ -224,7 +224,7 @@ impl Frame {
 #[cold]
 fn ring_if_asked(bells: &Mutex<Bells>) {
     if is_asked() {
-        bells::ring(bells).into_iter().for_each(Waker::wake);
+        bells::ring(bells, 0).into_iter().for_each(Waker::wake);
     } else {
         bells::settle(bells);
     }
@@ -248,7 +248,8 @@ fn wait_for_the_rung(bells: &Mutex<Bells>, waker: &Waker) {
     if !is_asked() {
         bells::settle(bells);
     } else if !Polling::marks().is_held() {
-        let after = bells::after_poll(bells);
+        let is_woken = with_current(|header| header.state.is_notified()) == Some(true);
+        let after = bells::after_poll(bells, is_woken);
         match after {
             AfterPoll::Take => {}
             AfterPoll::Again => wait_for_the_next_poll(waker),

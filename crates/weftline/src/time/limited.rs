@@ -26,6 +26,8 @@ pin_project! {
         sleep: Sleep,
         // The limit was just given, and not over: no need to look.
         ahead: bool,
+        // What is around it was over first, and has the word.
+        gave_way: bool,
         // It has ended, and was waiting for a request from outside to be delivered first.
         ended: bool,
     }
@@ -38,7 +40,7 @@ impl<F> Limited<F> {
     /// `ahead`: the deadline is known to lie ahead.
     pub(super) fn new(future: F, deadline: Option<Instant>, ahead: bool) -> Self {
         let (region, sleep) = (Region::ending_at(deadline), Sleep::new(deadline));
-        Self { future, region, sleep, ahead, ended: false }
+        Self { future, region, sleep, ahead, gave_way: false, ended: false }
     }
 
     pub(super) fn get_ref(&self) -> &F {
@@ -62,6 +64,7 @@ impl<F: Future> Limited<F> {
             return false;
         }
         *this.ahead = false;
+        *this.gave_way = false;
         this.region.set_deadline(deadline);
         this.sleep.set_deadline(deadline);
         true
@@ -86,14 +89,17 @@ impl<F: Future> Limited<F> {
                 return Poll::Ready(Ok(value));
             }
             Inside::Ended => return expire(this.region, this.ended, cx),
-            Inside::Pending { .. } if this.region.was_asked() => return Poll::Pending,
+            Inside::Pending { .. } if this.region.was_asked() || *this.gave_way => {
+                return Poll::Pending;
+            }
             Inside::Pending { alone } => alone,
         };
         // Not the task's time slice: a future that uses all of it each time must not hold off
         // its own limit.
         ready!(this.sleep.poll_beside(cx, std::mem::take(this.ahead)));
         if this.sleep.deadline().is_some_and(region::ends_by) {
-            // What is around this is over as well, and has the word.
+            // For good: the clean-up that it brings about is not cut by this one.
+            *this.gave_way = true;
             return Poll::Pending;
         }
         this.region.ask();

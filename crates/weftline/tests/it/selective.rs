@@ -13,10 +13,10 @@ use weftline::time::{sleep, timeout};
 use weftline::{catch_cancel, finally, group, shield, spawn, task, uncancellable, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
-type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs a body as the only one, in virtual time.
-fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
+pub(crate) fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
     within_limit(|| {
         let runtime = weftline::Runtime::builder().workers(1).virtual_time(true).build().unwrap();
         runtime.spawn(body).wait().unwrap();
@@ -24,7 +24,7 @@ fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
 }
 
 /// Polls only those that were woken, and not more than `at_once` of them in one poll.
-struct Selective {
+pub(crate) struct Selective {
     futures: Vec<(Option<Boxed>, Arc<Place>)>,
     at_once: usize,
     ready: Arc<Ready>,
@@ -56,7 +56,7 @@ impl Wake for Place {
     }
 }
 
-fn selective(at_once: usize, futures: Vec<Boxed>) -> Selective {
+pub(crate) fn selective(at_once: usize, futures: Vec<Boxed>) -> Selective {
     let ready = Arc::new(Ready::default());
     let place = |number| {
         let place = Place { number, is_woken: AtomicBool::new(false), ready: ready.clone() };
@@ -101,7 +101,7 @@ impl Future for Selective {
 }
 
 /// Waits for ever, and notes its clean-up, which takes a moment.
-fn cleaned(diary: &Diary, name: &'static str) -> Boxed {
+pub(crate) fn cleaned(diary: &Diary, name: &'static str) -> Boxed {
     let diary = diary.clone();
     Box::pin(finally(pending(), async move {
         sleep(MS).await;
