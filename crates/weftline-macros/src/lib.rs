@@ -93,8 +93,9 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 ///   `WEFTLINE_SEED` in the environment, or else chosen by chance; when the test fails, a line on
 ///   standard error tells it. Without `workers` there are four, which the test's thread runs.
 /// - `seed = 7`: deterministic, with this seed where the environment chooses none.
-/// - `seeds = 100`: deterministic, and run with so many seeds, one after the other; with just one
-///   where the environment chooses it.
+/// - `seeds = 100`: deterministic, and run with so many seeds, chosen by chance, one after the other;
+///   with just one where the environment chooses it. `WEFTLINE_SEED` counts for all tests of a run:
+///   replay one by its name.
 /// - `crate = "path"`: where to find weftline, for those who re-export it under another path.
 ///
 /// # Errors

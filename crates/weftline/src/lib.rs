@@ -26,8 +26,8 @@
 //! | [`net`], [`io`] | sockets, and any descriptor |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
-//! not here, such as reading by lines, or joining and racing futures, comes from futures-lite or
-//! futures-util. Where a call is limited or raced, mind that a race *drops* its losers, while a limit
+//! not here, such as reading by lines, or joining and racing futures that borrow, comes from
+//! futures-lite or futures-util; [`mod@group`] has what spawns tasks. Where a call is limited or raced, mind that a race *drops* its losers, while a limit
 //! in [`time`] [asks them to end](cancel).
 
 mod driver;

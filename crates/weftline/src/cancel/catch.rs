@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 /// [`Task::uncancel`](crate::Task::uncancel).
 ///
 /// What is caught is a request made of the task, or of a region around this one: a limit that is
-/// over, a group that ends.
+/// over, a group that ends. Only requests made of the *task* are counted: what a limit or a group
+/// asks needs no taking back, and `uncancel` would take back somebody else's.
 ///
 /// # Cancel safety
 ///
@@ -87,6 +88,9 @@ impl<F: Future> Future for CatchCancel<F> {
 ///
 /// Dropping it is ignoring it: the task runs on, and [`Task::cancelling`](crate::Task::cancelling)
 /// still counts the request.
+///
+/// It turns into an [`io::Error`], for `checkpoint()?` in blocking code. In asynchronous code `?` makes
+/// a value of the request, which nobody hands on then: use [`resume`](Self::resume).
 pub struct Cancelled(pub(super) Delivery);
 
 impl Cancelled {

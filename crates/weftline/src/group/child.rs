@@ -28,6 +28,10 @@ const REFUSED: &str = "its group takes no more children";
 /// ([`is_cancelled`](JoinError::is_cancelled)); it failed, and the error is the group's
 /// ([`is_failed`](JoinError::is_failed)); it panicked.
 ///
+/// With `?` the body fails as well, and the group lists that [`JoinError`] beside the child's own
+/// error. To have the child's error alone, wait for the end that it brings about:
+/// `let Ok(value) = child.await else { pending().await };`.
+///
 /// Code that is asked to end while it awaits a child passes that on, as with a
 /// [`JoinHandle`].
 ///

@@ -157,7 +157,8 @@ impl<E: Send + 'static> Group<E> {
     ///
     /// let count: Result<usize, GroupError<io::Error>> = weftline::run(group(|g| async move {
     ///     let entries = g.spawn_blocking(|| Ok(std::fs::read_dir(".")?.count()));
-    ///     Ok(entries.await?)
+    ///     // Where it fails, the group has the error: there is nothing to add.
+    ///     Ok(entries.await.unwrap_or_default())
     /// }));
     /// assert!(count.unwrap() > 0);
     /// ```

@@ -26,7 +26,8 @@ use std::time::{Duration, Instant};
 /// code in it that [catches](crate::catch_cancel) it, or has a [clean-up](crate::finally), goes
 /// first, and a task that it awaits is asked to end and waited for. Of nested limits that are over,
 /// the one with the earlier deadline reports; of equal ones the outer one. (In
-/// `timeout(limit, timeout(limit, ..))` the inner one is made first, and so is the earlier.)
+/// `timeout(limit, timeout(limit, ..))` the inner one is made first, and so is the earlier.) An outer
+/// one that is over while the clean-up for the inner one still runs ends that clean-up, and reports.
 ///
 /// # Errors
 ///
