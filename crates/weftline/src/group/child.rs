@@ -136,10 +136,11 @@ impl<U> Future for Child<U> {
         let polled = returned.unwrap_or_else(|| match &this.watch {
             None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
             Some(watch) => match watch.poll_value(cx) {
-                Poll::Ready(value) => {
-                    let is_cancelled = value.as_ref().is_err_and(JoinError::is_cancelled);
-                    this.passing.give(value, is_cancelled, cx)
+                // The group has perhaps asked the child, and is about to ask whoever awaits it.
+                Poll::Ready(value) if value.as_ref().is_err_and(JoinError::is_cancelled) => {
+                    this.passing.give_later(value, cx)
                 }
+                Poll::Ready(value) => this.passing.give(value, false, cx),
                 Poll::Pending => Poll::Pending,
             },
         });

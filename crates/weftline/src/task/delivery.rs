@@ -301,7 +301,8 @@ impl Deliveries {
         let is_waiting = self.0.iter().any(Delivery::is_waiting);
         if is_waiting {
             let waker = waker.clone(); // foreign code: not under the lock
-            with_current(|header| header.extra.get_or_make().await_taker(waker));
+            let known = with_current(|header| header.extra.get_or_make().await_taker(waker));
+            drop(known);
         }
         is_waiting
     }

@@ -168,9 +168,15 @@ impl Extra {
         mem::take(&mut self.requests.lock().awaiting)
     }
 
-    /// Has `waker` woken when somebody takes the request that waits.
-    pub(super) fn await_taker(&self, waker: Waker) {
-        self.requests.lock().awaiting.push(waker);
+    /// Has `waker` woken when somebody takes the request that waits. Gives it back where it is known:
+    /// it is foreign code, to be dropped outside of the lock.
+    pub(super) fn await_taker(&self, waker: Waker) -> Option<Waker> {
+        let awaiting = &mut self.requests.lock().awaiting;
+        if awaiting.iter().any(|known| known.will_wake(&waker)) {
+            return Some(waker);
+        }
+        awaiting.push(waker);
+        None
     }
 
     /// The number of the request that waits.

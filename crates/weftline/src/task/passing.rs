@@ -62,6 +62,9 @@ impl<O> Passing<O> {
     /// by somebody who did not drop this code. Pending, as long as nobody has taken it.
     pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Option<Poll<O>> {
         let passed = self.0.as_mut().filter(|passed| passed.output.is_some())?;
+        if passed.deliveries.is_empty() {
+            region::take_here().into_iter().for_each(|delivery| passed.deliveries.keep(delivery));
+        }
         if passed.deliveries.hand_on(cx.waker()) {
             return Some(Poll::Pending);
         }
@@ -83,6 +86,19 @@ impl<O> Passing<O> {
             return Poll::Ready(output);
         }
         self.return_request(output, is_cancelled, cx)
+    }
+
+    /// As [`give`](Self::give) for a task that has ended by a request, where whoever awaits may be about
+    /// to be asked as well: in the next poll.
+    pub(crate) fn give_later(&mut self, output: O, cx: &Context<'_>) -> Poll<O> {
+        match self.give(output, true, cx) {
+            Poll::Ready(output) => {
+                self.made().output = Some(output);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// The task has answered a request that was passed on to it: with a value, which is kept while

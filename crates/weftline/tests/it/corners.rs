@@ -126,6 +126,31 @@ fn a_request_dropped_in_another_task_is_answered() {
 }
 
 #[test]
+fn a_handle_that_has_handed_a_request_on_leaves_one_waker_while_that_is_held() {
+    alone(async {
+        let relay = Arc::new(Relay::default());
+        let counted = relay.clone();
+        let child = spawn(pending::<()>());
+        let handle = spawn(join(vec![
+            Box::pin(async move { drop(relayed(relay, child).await) }),
+            Box::pin(async move {
+                uncancellable(async {
+                    for _ in 0..200 {
+                        sleep(MS).await;
+                    }
+                })
+                .await;
+                let count = Arc::strong_count(&counted);
+                assert!(count < 20, "{count} wakers are kept");
+            }),
+        ]));
+        sleep(MS).await;
+        handle.cancel();
+        assert!(handle.await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
 fn a_handle_that_waits_for_an_answer_leaves_one_waker() {
     alone(async {
         let relay = Arc::new(Relay::default());
