@@ -1,29 +1,19 @@
 //! Corners of cancellation: requests, limits and sets that meet in one poll, or move on between two.
 
+use crate::regions::{Boxed, MS, join};
 use crate::rig::{Diary, LONG, runtime_of, within_limit};
-use crate::selective::{Boxed, alone, cleaned, selective};
+use crate::selective::{alone, cleaned, selective};
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 use weftline::group::gather_results;
 use weftline::task::{self, Status};
 use weftline::time::{sleep, timeout};
 use weftline::{
     JoinError, JoinHandle, catch_cancel, finally, shield, spawn, uncancellable, yield_now,
 };
-
-const MS: Duration = Duration::from_millis(1);
-
-async fn join(mut futures: Vec<Boxed>) {
-    poll_fn(move |cx| {
-        futures.retain_mut(|future| future.as_mut().poll(cx).is_pending());
-        if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
 
 /// As a joining macro: polls both, keeps the value of each until both are there.
 async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {

@@ -1,19 +1,16 @@
 //! Regions inside of a combinator that polls only what was woken, as unordered sets of futures do:
 //! they hear of requests as all others.
 
+use crate::regions::{Boxed, MS};
 use crate::rig::{Diary, LONG, until_waiting, within_limit};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 use weftline::group::gather_results;
 use weftline::time::{sleep, timeout};
 use weftline::{catch_cancel, finally, group, shield, spawn, task, uncancellable, yield_now};
-
-const MS: Duration = Duration::from_millis(1);
-pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runs a body as the only one, in virtual time.
 pub(crate) fn alone<F: Future<Output = ()> + Send + 'static>(body: F) {
