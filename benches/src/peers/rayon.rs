@@ -22,6 +22,13 @@ impl Peer for Rayon {
     }
 }
 
+impl Rayon {
+    /// Runs `body` on a worker of the pool.
+    pub fn install<R: Send>(&self, body: impl FnOnce() -> R + Send) -> R {
+        self.pool.install(body)
+    }
+}
+
 impl<'scope> JobScope<'scope> for Scope<'scope> {
     fn spawn<F>(&self, job: F)
     where

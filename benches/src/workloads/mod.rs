@@ -12,6 +12,7 @@ mod http;
 mod idle;
 mod ping_pong;
 mod request_reply_main;
+mod sort;
 mod spawn_await_one;
 mod spawn_join_local;
 mod spawn_join_remote;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Workload> {
         timers_sleep::workload(),
         timers_cancel::workload(),
         fork_join::workload(),
+        sort::workload(),
         stall::workload(),
         http::workload(),
         idle::workload(),
