@@ -27,8 +27,8 @@ impl ForkPeer for Chili {
 
     fn enter<F, R>(&self, body: F) -> R
     where
-        F: FnOnce(&mut Scope<'_>) -> R + Send,
-        R: Send,
+        F: FnOnce(&mut Scope<'_>) -> R + Send + 'static,
+        R: Send + 'static,
     {
         body(&mut self.pool.scope())
     }

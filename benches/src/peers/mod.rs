@@ -139,11 +139,11 @@ pub trait ForkPeer: Peer {
     /// What `join` is called through.
     type Worker<'pool>;
 
-    /// Runs `body` inside the pool.
+    /// Runs `body` on one of the workers, of which the calling thread may be one.
     fn enter<F, R>(&self, body: F) -> R
     where
-        F: FnOnce(&mut Self::Worker<'_>) -> R + Send,
-        R: Send;
+        F: FnOnce(&mut Self::Worker<'_>) -> R + Send + 'static,
+        R: Send + 'static;
 
     /// Runs both closures, possibly at the same time.
     fn join<A, B, RA, RB>(worker: &mut Self::Worker<'_>, a: A, b: B) -> (RA, RB)

@@ -75,8 +75,8 @@ impl ForkPeer for Rayon {
 
     fn enter<F, R>(&self, body: F) -> R
     where
-        F: FnOnce(&mut ()) -> R + Send,
-        R: Send,
+        F: FnOnce(&mut ()) -> R + Send + 'static,
+        R: Send + 'static,
     {
         self.pool.install(|| body(&mut ()))
     }

@@ -122,10 +122,11 @@ impl ForkPeer for Weftline {
 
     fn enter<F, R>(&self, body: F) -> R
     where
-        F: FnOnce(&mut ()) -> R + Send,
-        R: Send,
+        F: FnOnce(&mut ()) -> R + Send + 'static,
+        R: Send + 'static,
     {
-        self.runtime.block_on(async { body(&mut ()) })
+        let result = self.runtime.handle().compute(|| body(&mut ()));
+        result.wait().expect("no closure of a workload panics")
     }
 
     #[inline]

@@ -82,7 +82,7 @@ impl ForkWork for Fib {
     fn measure<P: ForkPeer>(self, peer: &P, setup: &Setup) -> Vec<f64> {
         let n = scaled(setup);
         let start = Instant::now();
-        let number = peer.enter(|worker| fib::<P>(worker, black_box(n)));
+        let number = peer.enter(move |worker| fib::<P>(worker, black_box(n)));
         let elapsed = start.elapsed();
         assert_eq!(number, expected(n));
         vec![ns_per(elapsed, joins(n))]
@@ -186,7 +186,7 @@ fn joined_sum<P: ForkPeer>(worker: &mut P::Worker<'_>, node: &Node) -> u64 {
 impl ForkWork for TreeSum {
     fn measure<P: ForkPeer>(self, peer: &P, _setup: &Setup) -> Vec<f64> {
         let tree = self.tree();
-        peer.enter(|worker| self.timed(tree, |tree| joined_sum::<P>(worker, tree)))
+        peer.enter(move |worker| self.timed(tree, |tree| joined_sum::<P>(worker, tree)))
     }
 }
 
@@ -246,6 +246,7 @@ fn joined_fold<P: ForkPeer>(worker: &mut P::Worker<'_>, elements: &[u64]) -> u64
 
 impl ForkWork for Fold {
     fn measure<P: ForkPeer>(self, peer: &P, setup: &Setup) -> Vec<f64> {
-        peer.enter(|worker| Self::timed(setup, |elements| joined_fold::<P>(worker, elements)))
+        let setup = *setup;
+        peer.enter(move |worker| Self::timed(&setup, |elements| joined_fold::<P>(worker, elements)))
     }
 }

@@ -31,12 +31,10 @@ type Sort = fn(&mut [u64]);
 /// The workload with its cases.
 pub fn workload() -> Workload {
     let stable = case("sort/stable", par::sort, ParallelSliceMut::par_sort, |slice| slice.sort());
-    let unstable = case(
-        "sort/unstable",
-        par::sort_unstable,
-        ParallelSliceMut::par_sort_unstable,
-        |slice| slice.sort_unstable(),
-    );
+    let unstable =
+        case("sort/unstable", par::sort_unstable, ParallelSliceMut::par_sort_unstable, |slice| {
+            slice.sort_unstable()
+        });
     Workload::new(13, "sort", vec![stable, unstable])
 }
 
