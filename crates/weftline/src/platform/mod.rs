@@ -25,6 +25,7 @@ pub(crate) mod probe;
 pub(crate) mod signals;
 #[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
 pub(crate) mod slice;
+pub(crate) mod timer_slack;
 
 #[cfg(test)]
 pub(crate) use chosen::thread;

@@ -36,6 +36,13 @@ impl Probe {
         self.thread.store(this_thread(), Ordering::Relaxed);
     }
 
+    /// The time that it has used on CPUs, if it has come and the kernel tells.
+    pub(crate) fn used(&self) -> Option<Duration> {
+        // Relaxed: as above.
+        let thread = self.thread.load(Ordering::Relaxed);
+        if thread == NONE { None } else { cpu_time(thread) }
+    }
+
     /// What it does.
     pub(crate) fn standing(&self) -> Standing {
         // Relaxed: as above.
@@ -83,6 +90,11 @@ fn cpu_time(thread: u32) -> Option<Duration> {
 #[cfg(not(all(target_os = "linux", not(any(miri, loom)))))]
 fn this_thread() -> u32 {
     NONE + 1
+}
+
+#[cfg(not(all(target_os = "linux", not(any(miri, loom)))))]
+fn cpu_time(_thread: u32) -> Option<Duration> {
+    None
 }
 
 #[cfg(not(all(target_os = "linux", not(any(miri, loom)))))]

@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::job::latent;
 use crate::job::wanted::BY_NOBODY;
 use crate::platform::TIME_PASSES;
+use crate::task::Reason;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -70,7 +71,7 @@ impl Shared {
     pub(crate) fn give(self: &Arc<Self>, job: Job) {
         match push_here(self, job) {
             None => self.work_posted(),
-            Some(job) => self.inject(job),
+            Some(job) => self.inject(job, Reason::Spawned),
         }
     }
 }

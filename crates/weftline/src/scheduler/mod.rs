@@ -3,12 +3,14 @@
 //! Begin reading here: [`Shared`] is everything that all workers of a runtime see. `worker.rs` is
 //! the loop that each of them runs, `queues.rs` and `steal.rs` are where its jobs come from,
 //! `sleep.rs` decides who sleeps and who is woken, `watch.rs` who looks after what a running worker
-//! leaves behind, `park.rs` blocks, `forks.rs` asks those that compute for a part of it. `blocking.rs`
+//! leaves behind, `park.rs` blocks, `forks.rs` asks those that compute for a part of it,
+//! `computing.rs` keeps what computes apart. `blocking.rs`
 //! is apart: the threads for jobs that may block.
 
 mod activity;
 mod actors;
 mod blocking;
+mod computing;
 mod forks;
 mod monitor;
 mod pace;
@@ -49,6 +51,7 @@ use crate::platform::probe::Probe;
 use crate::task::{Home, Hooks, Reason, Schedule};
 use activity::Activity;
 use actors::Actors;
+use computing::Computing;
 use crossbeam_utils::CachePadded;
 use monitor::Monitor;
 use park::DriverToken;
@@ -73,6 +76,8 @@ pub(crate) struct Shared {
     monitor: Option<Monitor>,
     /// Jobs from outside.
     injector: ShardedInjector,
+    /// Jobs that compute.
+    computing: Computing,
     /// Who sleeps.
     sleep: Sleep,
     /// Who watches meanwhile.
@@ -178,6 +183,7 @@ impl Shared {
             relief,
             monitor,
             injector: ShardedInjector::new(workers),
+            computing: Computing::new(),
             sleep: Sleep::new(workers, acting_workers),
             watch: Watch::new(),
             wanted: Wanted::assign(),
@@ -217,9 +223,13 @@ impl Shared {
     }
 
     /// Queues a job from a thread that is no worker of this scheduler.
-    fn inject(&self, job: Job) {
-        self.injector.push(thread_number(), job);
-        self.work_posted();
+    fn inject(&self, job: Job, reason: Reason) {
+        if reason == Reason::Computes && self.keeps_computing_apart() {
+            self.push_computing(job);
+        } else {
+            self.injector.push(thread_number(), job);
+            self.work_posted();
+        }
         self.run_if_stopped();
     }
 
@@ -297,6 +307,7 @@ impl Shared {
                 });
                 taken.next()
             });
+            let job = job.or_else(|| self.computing.take());
             let Some(job) = job else { return };
             job.run();
             while let Some(job) = queue.pop() {
@@ -320,6 +331,7 @@ impl Shared {
     /// Whether any queue that `worker` may take from holds a job, for a last look before sleep.
     fn has_work(&self, worker: usize) -> bool {
         self.injector.may_hold_jobs()
+            || self.has_computing(worker)
             || !self.remotes[worker].inbox.is_empty()
             || self.seats().iter().any(|remote| !remote.stealer.is_empty())
     }
@@ -368,7 +380,7 @@ impl Schedule for Entrance {
         let shared = &self.0;
         if home == Home::ANY {
             if let Some(job) = worker::schedule_here(shared, job, reason) {
-                shared.inject(job);
+                shared.inject(job, reason);
             }
         } else if let Some(worker) = home.pinned_to() {
             if let Some(job) = worker::schedule_pinned_here(shared, worker, job) {

@@ -207,7 +207,9 @@ impl Watchman<'_> {
                 (remote.activity.count() == count).then_some(standing)
             };
             let seen = sighting.look(count, is_stuck, now_ns, standing);
-            tally.add(role, seen);
+            let is_stuck = matches!(seen, Seen::Stuck(_));
+            let runs = is_stuck && sighting.runs(remote.probe.used(), || remote.probe.standing());
+            tally.add(role, seen, runs);
             if let Seen::Stuck(stood_ns) = seen {
                 remote.activity.note_stuck(sighting.count);
                 if let Some(slow) = &self.monitor.slow {
@@ -225,6 +227,7 @@ impl Watchman<'_> {
         let help = tally.stuck > 0 && shared.sleep.sleeping() == 0;
         // Relaxed: a hint.
         self.monitor.needs_help.store(help, Ordering::Relaxed);
+        shared.let_relief_compute(tally.stuck > 0 && tally.running < shared.workers);
         match self.judge.decide(tally) {
             Verdict::Call => shared.call_relief(),
             Verdict::Dismiss => shared.dismiss_relief(),

@@ -4,6 +4,7 @@ use super::sleep::Searching;
 use super::worker::Local;
 use crate::driver::clock::NEVER_NS;
 use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::timer_slack;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -123,8 +124,10 @@ impl Local {
             deadline_ns = deadline_ns.min(shared.outside_timers.next_deadline_ns());
         }
         let waits_for_it = deadline_ns != NEVER_NS && !shared.clock.is_virtual();
-        let timer =
-            waits_for_it.then(|| Duration::from_nanos(deadline_ns.saturating_sub(system_ns)));
+        let timer = waits_for_it.then(|| {
+            let left = Duration::from_nanos(deadline_ns.saturating_sub(system_ns));
+            timer_slack::wait_for(left, self.timer_slack.get())
+        });
         match (timer, self.time_to_watch(system_ns)) {
             (Some(timer), Some(step)) => Some(timer.min(step)),
             (timer, step) => timer.or(step),

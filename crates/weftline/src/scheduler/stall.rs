@@ -38,6 +38,8 @@ pub(super) struct Sighting {
     since_ns: u64,
     /// How much time on CPUs its thread had used when it was first suspected.
     used: Option<Duration>,
+    /// How much it had used at the last look at which it was stuck, and whether it ran then.
+    last: Option<(Duration, bool)>,
     /// Whether the poll was reported as slow.
     reported: bool,
 }
@@ -57,7 +59,7 @@ pub(super) enum Seen {
 
 impl Sighting {
     pub(super) fn new() -> Self {
-        Self { count: u64::MAX, since_ns: 0, used: None, reported: false }
+        Self { count: u64::MAX, since_ns: 0, used: None, last: None, reported: false }
     }
 
     /// Another look. `is_known`: it was found stuck before, or says so itself. `standing`: asks the
@@ -87,6 +89,24 @@ impl Sighting {
             Some(standing) if self.gets_on(standing) => Seen::Stuck(stood_ns),
             Some(_) => Seen::Suspect,
         }
+    }
+
+    /// Whether the thread of a worker that is stuck runs, or waits for its turn to; it blocks
+    /// otherwise. `used`: how much time on CPUs it has used, if that is known. `standing`: asks the
+    /// kernel.
+    pub(super) fn runs(
+        &mut self,
+        used: Option<Duration>,
+        standing: impl FnOnce() -> Standing,
+    ) -> bool {
+        let Some(used) = used else { return false };
+        let runs = match self.last {
+            Some((before, _)) if used > before => true,
+            Some((_, false)) => false,
+            Some((_, true)) | None => matches!(standing(), Standing::Runs(_)),
+        };
+        self.last = Some((used, runs));
+        runs
     }
 
     /// Whether a worker stands still although its thread has what it wants of the kernel.
@@ -119,11 +139,18 @@ pub(super) struct Tally {
     pub(super) suspect: usize,
     /// Relief workers that run something.
     pub(super) relief_at_work: usize,
+    /// Those of all that run, or would if it were their turn.
+    pub(super) running: usize,
 }
 
 impl Tally {
-    /// Counts one more.
-    pub(super) fn add(&mut self, role: Role, seen: Seen) {
+    /// Counts one more; `runs`: whether it does, should it be stuck.
+    pub(super) fn add(&mut self, role: Role, seen: Seen, runs: bool) {
+        self.running += usize::from(match seen {
+            Seen::Asleep => false,
+            Seen::Alive | Seen::Suspect => true,
+            Seen::Stuck(_) => runs,
+        });
         let is_stuck = matches!(seen, Seen::Stuck(_));
         self.suspect += usize::from(seen == Seen::Suspect);
         if role == Role::Worker {
@@ -182,7 +209,7 @@ mod tests {
 
     fn tally(seats: &[(Role, Seen)]) -> Tally {
         let mut tally = Tally::default();
-        seats.iter().for_each(|(role, seen)| tally.add(*role, *seen));
+        seats.iter().for_each(|(role, seen)| tally.add(*role, *seen, true));
         tally
     }
 
@@ -211,6 +238,20 @@ mod tests {
         assert_eq!(look(6 * MS, begun), Seen::Suspect);
         assert_eq!(look(60 * MS, begun), Seen::Suspect);
         assert_eq!(look(61 * MS, begun + PROOF), Seen::Stuck(56 * MS));
+    }
+
+    #[test]
+    fn a_stuck_worker_runs_while_it_uses_time_on_cpus_or_waits_for_its_turn() {
+        let mut sighting = Sighting::new();
+        let us = Duration::from_micros;
+        let ask_nobody = || panic!("its clock has told");
+        assert!(!sighting.runs(None, ask_nobody), "nobody knows");
+        assert!(sighting.runs(Some(us(5)), || Standing::Runs(us(5))));
+        assert!(sighting.runs(Some(us(6)), ask_nobody));
+        assert!(sighting.runs(Some(us(6)), || Standing::Runs(us(6))), "others have their turn");
+        assert!(!sighting.runs(Some(us(6)), || Standing::Blocked));
+        assert!(!sighting.runs(Some(us(6)), ask_nobody), "it still blocks");
+        assert!(sighting.runs(Some(us(7)), ask_nobody), "it has gone on");
     }
 
     #[test]

@@ -9,9 +9,11 @@ use super::watch::Watch;
 use super::worker::Local;
 use super::{BlockingLimits, BlockingPool, Entrance, Relief, ReliefLimits, Shared, Stalls, Time};
 use crate::driver::Driver;
+use crate::job::Job;
 use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::deque::Worker;
 use crate::platform::{UnsafeCell, model, thread};
-use crate::task::{Admission, Builder, Hooks, Pace, Roster};
+use crate::task::{Admission, Builder, Hooks, JoinHandle, Pace, Roster};
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
@@ -33,6 +35,25 @@ fn scheduler_by(time: Time, workers: usize) -> (Arc<Roster>, Arc<Shared>, Vec<Lo
 fn no_relief() -> Relief {
     let limits = ReliefLimits { max_workers: 0, keep_alive: Duration::ZERO };
     Relief::new(limits, Box::new(|| Err(io::Error::other("a model starts no thread"))))
+}
+
+/// A scheduler that may have one relief worker; how often that was called is counted.
+fn scheduler_with_relief(
+    workers: usize,
+) -> (Arc<Roster>, Arc<Shared>, Vec<Local>, Arc<AtomicUsize>) {
+    let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
+    let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
+    let blocking = BlockingPool::new(limits, no_thread);
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = started.clone();
+    let start = Box::new(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let limits = ReliefLimits { max_workers: 1, keep_alive: Duration::ZERO };
+    let relief = Relief::new(limits, start);
+    let (roster, shared, locals) = shared_by(Time::System, workers, blocking, relief);
+    (roster, shared, locals, started)
 }
 
 fn shared_by(
@@ -280,18 +301,7 @@ fn a_mark_says_nothing_of_a_worker_that_has_gone_on() {
 #[test]
 fn of_two_workers_that_get_stuck_at_once_one_calls_relief() {
     model(|| {
-        let limits = BlockingLimits { max_threads: 1, keep_alive: Duration::ZERO };
-        let no_thread = Box::new(|| Err(io::Error::other("a model starts no thread")));
-        let blocking = BlockingPool::new(limits, no_thread);
-        let started = Arc::new(AtomicUsize::new(0));
-        let count = started.clone();
-        let start = Box::new(move || {
-            count.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        let limits = ReliefLimits { max_workers: 1, keep_alive: Duration::ZERO };
-        let relief = Relief::new(limits, start);
-        let (_roster, _shared, mut workers) = shared_by(Time::System, 2, blocking, relief);
+        let (_roster, _shared, mut workers, started) = scheduler_with_relief(2);
         let other = workers.remove(1);
         let thread = thread::spawn(move || {
             other.begin_other();
@@ -327,6 +337,42 @@ fn a_relief_worker_that_goes_leaves_the_driver_to_a_sleeper() {
         let woken = pair.0.choose_sleeper();
         let in_driver = thread.join().unwrap();
         assert!(in_driver || woken == Some(0), "one sleeps, and nobody is in the driver");
+    });
+}
+
+/// A task's first job, taken out of the queues.
+fn new_job(roster: &Arc<Roster>, shared: &Shared) -> (JoinHandle<()>, Job) {
+    let handle = Builder::new().spawn_in(roster, async {});
+    let taken = shared.injector.take(0, &Worker::new_fifo()).expect("it was just put in");
+    (handle, taken.job)
+}
+
+#[test]
+fn a_job_that_computes_is_never_slept_through() {
+    model(|| {
+        let (roster, shared, mut workers, _) = scheduler_with_relief(1);
+        let (handle, job) = new_job(&roster, &shared);
+        let worker = workers.remove(0);
+        let thread = thread::spawn(move || worker.run_one_job());
+        shared.push_computing(job);
+        thread.join().unwrap();
+        assert!(handle.is_finished());
+    });
+}
+
+#[test]
+fn a_relief_worker_takes_what_computes_once_it_may() {
+    model(|| {
+        // The worker is stuck, for good.
+        let (roster, shared, _workers, _) = scheduler_with_relief(1);
+        let (handle, job) = new_job(&roster, &shared);
+        let relief = Local::new(1, shared.clone(), Worker::new_fifo());
+        let thread = thread::spawn(move || relief.run_one_job());
+        shared.push_computing(job);
+        assert!(!handle.is_finished(), "it may not");
+        shared.let_relief_compute(true);
+        thread.join().unwrap();
+        assert!(handle.is_finished());
     });
 }
 

@@ -12,6 +12,7 @@ use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::platform::deque::Worker;
 use crate::platform::patience::Patience;
+use crate::platform::timer_slack;
 use crate::task::{Home, Reason, cover_waits};
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, RefCell};
@@ -19,6 +20,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 /// How often a busy worker looks after timers and the injector, in nanoseconds.
 const UPKEEP_EVERY_NS: u64 = 100_000;
@@ -55,6 +57,8 @@ pub(crate) struct Local {
     pinned: RefCell<VecDeque<Job>>,
     /// What was begun, as in `Activity`.
     begun: Cell<u64>,
+    /// Whether the last upkeep looked for a job that computes first.
+    pub(super) computing_turn: Cell<bool>,
     /// Whether a pinned job came first when there were jobs of both kinds.
     pinned_turn: Cell<bool>,
     /// Jobs taken from the slot in a row.
@@ -81,6 +85,8 @@ pub(crate) struct Local {
     pub(super) slot_watch: RefCell<SlotWatch>,
     /// What it was last awake for.
     pub(super) asking: Asking,
+    /// How much longer than asked the kernel may let it sleep.
+    pub(super) timer_slack: Cell<Duration>,
 }
 
 impl Local {
@@ -92,6 +98,7 @@ impl Local {
             queue,
             pinned: RefCell::default(),
             begun: Cell::new(begun),
+            computing_turn: Cell::new(false),
             pinned_turn: Cell::new(false),
             slot_runs: Cell::new(0),
             until_upkeep: Cell::new(1),
@@ -105,6 +112,7 @@ impl Local {
             watcher: Watcher::new(),
             slot_watch: RefCell::new(SlotWatch::new()),
             asking: Asking::new(),
+            timer_slack: Cell::new(Duration::ZERO),
         }
     }
 
@@ -119,6 +127,7 @@ impl Local {
     pub(super) fn attach(&self) {
         cover_waits(|block| blocking_section(block));
         self.shared.remotes[self.index].probe.attach();
+        self.timer_slack.set(timer_slack::of_this_thread());
     }
 
     fn work(&self) {
@@ -166,6 +175,7 @@ impl Local {
             // A thief may have emptied the queue since it was preferred.
             .or_else(|| self.pinned.borrow_mut().pop_front())
             .or_else(|| self.take_injected())
+            .or_else(|| self.take_computing())
     }
 
     #[inline]
@@ -265,7 +275,9 @@ impl Local {
             // What a small harvest left, too: by now it is worth another worker.
             self.shared.work_posted();
         }
-        self.take_injected().or_else(|| if needs_help { self.rob_the_stuck() } else { None })
+        self.take_computing_in_turn()
+            .or_else(|| self.take_injected())
+            .or_else(|| if needs_help { self.rob_the_stuck() } else { None })
     }
 
     /// Whether the queue holds more than the job that this worker takes next. One from outside
@@ -375,6 +387,7 @@ impl Local {
                 self.victims.find(self.shared.seats(), steal)
             })
             .or_else(|| self.take_aged_slot())
+            .or_else(|| self.take_computing())
     }
 
     /// Goes on searching for a moment, where work tends to come soon; one worker at a time.
@@ -420,6 +433,18 @@ impl Local {
         sent.into_iter().for_each(Job::discard);
     }
 
+    /// Whether a job that is queued for that reason is one that computes.
+    #[inline]
+    fn computes(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Computes => true,
+            Reason::Again | Reason::AgainLater => {
+                self.shared.remotes[self.index].activity.is_stuck()
+            }
+            Reason::Spawned | Reason::Woken => false,
+        }
+    }
+
     /// Queues a job that any worker may run.
     #[inline]
     fn schedule(&self, job: Job, reason: Reason) {
@@ -427,6 +452,9 @@ impl Local {
         if self.harvesting.get() {
             // Announced as a whole, in `deliver`.
             return self.queue.push(job);
+        }
+        if self.computes(reason) && self.shared.keeps_computing_apart() {
+            return self.shared.push_computing(job);
         }
         if reason == Reason::Again && remote.slot.is_empty() && self.pinned.borrow().is_empty() {
             // Announced nowhere. This worker takes its next job now, from the front of this queue:
