@@ -1,0 +1,46 @@
+//! A closure as a job: one allocation, run once or let go.
+
+use super::{Job, JobHeader, JobVtable};
+use std::ptr::NonNull;
+
+/// A closure that waits in a queue.
+#[repr(C)]
+struct Call<F> {
+    /// How a queue runs it. First, so that a pointer to a call is one to a job.
+    header: JobHeader,
+    /// What is called.
+    closure: F,
+}
+
+impl<F: FnOnce() + Send + 'static> Call<F> {
+    const VTABLE: &'static JobVtable = &JobVtable { run: run::<F>, discard: discard::<F> };
+}
+
+impl Job {
+    /// A job that calls `closure`, which must not unwind.
+    pub(crate) fn of_call<F: FnOnce() + Send + 'static>(closure: F) -> Self {
+        let call = Box::new(Call { header: JobHeader { vtable: Call::<F>::VTABLE }, closure });
+        // SAFETY: a box's pointer is not null.
+        let raw = unsafe { NonNull::new_unchecked(Box::into_raw(call)) };
+        // SAFETY: 1. the allocation stays until `run` or `discard` takes it back. 2. they may be called
+        // once, on any thread, since the closure is `Send`.
+        unsafe { Job::new(raw.cast()) }
+    }
+}
+
+/// # Safety
+///
+/// `job` was made by [`Job::of_call`] of this type, and this is its one run.
+unsafe fn run<F: FnOnce()>(job: NonNull<JobHeader>) {
+    // SAFETY: `Box::into_raw` gave it; taken back once.
+    let call = unsafe { Box::from_raw(job.cast::<Call<F>>().as_ptr()) };
+    (call.closure)();
+}
+
+/// # Safety
+///
+/// As [`run`], which is not called then.
+unsafe fn discard<F>(job: NonNull<JobHeader>) {
+    // SAFETY: as in `run`.
+    drop(unsafe { Box::from_raw(job.cast::<Call<F>>().as_ptr()) });
+}
