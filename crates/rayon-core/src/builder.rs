@@ -154,7 +154,13 @@ impl<S: ThreadSpawn> ThreadPoolBuilder<S> {
                 let index = worker.index() + first_worker;
                 let name = self.name_of(index);
                 let (stack_size, registry) = (self.stack_size, registry.clone());
-                self.spawn_handler.spawn(ThreadBuilder { name, stack_size, index, registry, worker })
+                self.spawn_handler.spawn(ThreadBuilder {
+                    name,
+                    stack_size,
+                    index,
+                    registry,
+                    worker,
+                })
             });
             started.unwrap_or_else(|payload| {
                 panic = Some(payload);
@@ -209,7 +215,8 @@ impl<S> ThreadPoolBuilder<S> {
             return self.num_threads;
         }
         let said = |variable| env::var(variable).ok()?.parse::<usize>().ok();
-        let chosen = said("RAYON_NUM_THREADS").or_else(|| said("RAYON_RS_NUM_CPUS").filter(|&n| n > 0));
+        let chosen =
+            said("RAYON_NUM_THREADS").or_else(|| said("RAYON_RS_NUM_CPUS").filter(|&n| n > 0));
         match chosen {
             Some(threads @ 1..) => threads,
             _ => std::thread::available_parallelism().map_or(1, usize::from),

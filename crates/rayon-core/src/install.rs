@@ -17,7 +17,9 @@ impl Registry {
     /// If `call` does.
     pub(crate) fn install<R: Send>(self: &Arc<Self>, call: impl FnOnce(bool) -> R + Send) -> R {
         match place::here() {
-            Place::In(own, index) if Arc::ptr_eq(&own, self) && (index.is_some() || self.is_guest()) => {
+            Place::In(own, index)
+                if Arc::ptr_eq(&own, self) && (index.is_some() || self.is_guest()) =>
+            {
                 call(false)
             }
             _ => self.install_from_outside(|| call(true)),

@@ -168,7 +168,8 @@ impl Registry {
     pub(crate) fn guard(&self, call: impl FnOnce()) {
         panics::guard(call, || {
             let own = self.options.as_ref();
-            own.or_else(|| place::built_global()?.options()).and_then(|o| o.panic_handler.as_deref())
+            own.or_else(|| place::built_global()?.options())
+                .and_then(|o| o.panic_handler.as_deref())
         });
     }
 
@@ -193,7 +194,9 @@ impl Registry {
         let first_worker = usize::from(self.options().is_some_and(|o| o.use_current_thread));
         for (index, job) in jobs.into_iter().enumerate() {
             locked(&self.lanes[index].broadcasts).push_back(job);
-            if let (Some(worker), Some(handle)) = (index.checked_sub(first_worker), self.handle.get()) {
+            if let (Some(worker), Some(handle)) =
+                (index.checked_sub(first_worker), self.handle.get())
+            {
                 let registry = self.clone();
                 foundation::post_to(handle, worker, move || registry.serve_lane(index));
             }

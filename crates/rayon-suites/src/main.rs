@@ -99,7 +99,8 @@ fn metadata(root: &Path) -> io::Result<String> {
 /// The folder that cargo has unpacked a package to.
 fn published(known: &str, package: &str) -> io::Result<PathBuf> {
     let end = format!("/{package}/Cargo.toml");
-    let paths = known.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let paths =
+        known.split("\"manifest_path\":\"").skip(1).filter_map(|rest| rest.split('"').next());
     let found = paths.into_iter().find(|path| path.ends_with(&end));
     let manifest = found.ok_or_else(|| {
         io::Error::other(format!("{package} is not in Cargo.lock: its tests are known to pass"))
@@ -131,12 +132,16 @@ fn lay_out_core(root: &Path, package: &Path, suite: &Path) -> io::Result<()> {
     }
     append(&suite.join("src/lib.rs"), HELPERS)?;
     for module in TESTED {
-        copy(&package.join(format!("src/{module}/test.rs")), &suite.join(format!("src/{module}/test.rs")))?;
+        copy(
+            &package.join(format!("src/{module}/test.rs")),
+            &suite.join(format!("src/{module}/test.rs")),
+        )?;
         append(&suite.join(format!("src/{module}.rs")), TEST_MODULE)?;
     }
     // What the tests depend on is said there; the edition is that of our sources.
     let manifest = fs::read_to_string(package.join("Cargo.toml"))?;
     let manifest = manifest.replace("edition = \"2021\"", "edition = \"2024\"");
+    let manifest = manifest.replace("rust-version = \"1.80\"", "rust-version = \"1.85\"");
     let weftline = root.join("crates/weftline");
     let more = format!("[dependencies.weftline]\npath = {weftline:?}\n\n[workspace]\n");
     fs::write(suite.join("Cargo.toml"), format!("{manifest}\n{more}"))

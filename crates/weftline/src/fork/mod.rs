@@ -11,12 +11,12 @@
 
 mod aside;
 mod branch;
-mod offered;
 #[expect(unsafe_code, reason = "a closure in its caller's stack may be run by another thread")]
 mod frame;
 mod give;
 #[expect(unsafe_code, reason = "a closure is noted in its caller's stack")]
 mod join;
+mod offered;
 #[expect(unsafe_code, reason = "a job holds a counted reference")]
 mod promotion;
 mod scope;
@@ -28,8 +28,8 @@ mod tests;
 
 pub use aside::{Aside, set_aside};
 pub use branch::Branch;
-pub use offered::{OfferedFork, is_outermost};
 pub use join::join;
+pub use offered::{OfferedFork, is_outermost};
 pub use scope::{Scope, scope};
 
 use crate::job::latent::wanted_here;
