@@ -1,16 +1,15 @@
-//! Waiting, and what a thread does for others meanwhile.
+//! Waiting, and what a thread does for others meanwhile (`Branch::wait_until` asks it to).
 //!
 //! The number of threads of a pool is promised, so a job that is queued counts on one of them to come. A
 //! thread of a pool that waits therefore calls whatever job of its pool there is. A worker of a
 //! runtime that others have built calls nothing but what it alone may call: there, others come in its
 //! place.
 
-use crate::place::{self, Place};
 use crate::pool::Registry;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use weftline::foundation::{Aside, Branch, runtime_here, set_aside};
+use weftline::foundation::{Aside, Branch, runtime_here};
 
 /// What a thread owes to its registry.
 pub(crate) struct Duty {
@@ -71,20 +70,6 @@ impl End {
     /// Waits for it.
     pub(crate) fn wait(&self) {
         // Acquire: see `note`.
-        wait(&self.waiter, || self.has_come.load(Ordering::Acquire));
+        self.waiter.wait_until(|| self.has_come.load(Ordering::Acquire));
     }
-}
-
-/// Waits until `has_ended`, after which `branch` is woken.
-pub(crate) fn wait(branch: &Arc<Branch>, has_ended: impl Fn() -> bool) {
-    let Place::In(registry, Some(index)) = place::here() else {
-        return branch.wait_until(has_ended);
-    };
-    if !registry.is_guest() {
-        // It has its duty already.
-        return branch.wait_until(has_ended);
-    }
-    let outer = set_aside(Some(Duty::new(registry, index)));
-    branch.wait_until(has_ended);
-    set_aside(outer);
 }

@@ -9,6 +9,7 @@
 //! | in no runtime | the global pool, which the call is moved to |
 
 use crate::builder::ThreadPoolBuilder;
+use crate::duty::Duty;
 use crate::error::ThreadPoolBuildError;
 use crate::locked;
 use crate::pool::Registry;
@@ -16,7 +17,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use weftline::Handle;
-use weftline::foundation::runtime_here;
+use weftline::foundation::{runtime_here, set_aside};
 
 thread_local! {
     /// The pool that this thread is of.
@@ -131,6 +132,10 @@ fn guest(key: usize) -> Arc<Registry> {
         registry
     });
     drop(guests);
+    // Whoever broadcasts waits for this thread, and this thread may come to wait for whoever does.
+    if let Some(index) = registry.worker_index().filter(|_| registry.is_guest()) {
+        set_aside(Some(Duty::new(registry.clone(), index)));
+    }
     // What was known before may be the last of its runtime: dropped without the borrow.
     let before = GUEST.try_with(|guest| guest.replace(Some(registry.clone())));
     drop(before);

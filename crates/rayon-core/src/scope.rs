@@ -7,10 +7,10 @@
 use crate::broadcast::BroadcastContext;
 use crate::install::in_current;
 use crate::job::{Fifo, Job, erase};
+use crate::locked;
 use crate::panics::catch;
 use crate::place::{self, Place};
 use crate::pool::Registry;
-use crate::{duty, locked};
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
@@ -327,7 +327,7 @@ impl Crew {
 
     fn wait(&self) {
         // Acquire: see `note_end`.
-        duty::wait(&self.branch, || self.open.load(Ordering::Acquire) == 0);
+        self.branch.wait_until(|| self.open.load(Ordering::Acquire) == 0);
     }
 }
 

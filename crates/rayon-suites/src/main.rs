@@ -1,13 +1,14 @@
 //! Runs the tests of rayon's published packages against `crates/rayon-core`: `cargo run -p rayon-suites`.
 //!
 //! The packages are those that the benchmarks build; cargo has unpacked them. Each is copied to a folder
-//! below `target/`, as a workspace of its own:
+//! among cargo's output, as a workspace of its own:
 //!
 //! - rayon as it is, with `[patch.crates-io]`: its unit, integration and documentation tests.
 //! - rayon-core's tests, around our own sources. Its unit tests stand inside of its modules, and name
 //!   two functions there that are no part of its interface; [`HELPERS`] has them.
 //!
-//! What is said after `--` goes to `cargo test`, so that one test can be run alone.
+//! What is said after `--` goes to `cargo test`, so that one test can be run alone:
+//! `cargo run -p rayon-suites -- --lib scope`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

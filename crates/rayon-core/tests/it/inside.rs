@@ -15,7 +15,9 @@ fn runtime(workers: usize) -> (Runtime, Arc<Mutex<HashSet<ThreadId>>>) {
     let runtime = Runtime::builder()
         .workers(workers)
         .max_relief_workers(0)
-        .on_thread_start(move || drop(begun.lock().unwrap().insert(thread::current().id())))
+        .on_thread_start(move || {
+            begun.lock().unwrap().insert(thread::current().id());
+        })
         .build()
         .unwrap();
     (runtime, threads)
@@ -97,7 +99,11 @@ fn a_lock_that_is_held_across_a_scope_is_no_deadlock() {
                 for _ in 0..200 {
                     scope.spawn(|_| {
                         let mut held = lock.lock().unwrap();
-                        rayon::scope(|inner| inner.spawn(|_| drop(work(500))));
+                        rayon::scope(|inner| {
+                            inner.spawn(|_| {
+                                work(500);
+                            });
+                        });
                         *held += 1;
                     });
                 }
@@ -171,7 +177,9 @@ fn what_is_spawned_and_broadcast_in_a_runtime_is_run_there() {
             rayon::scope(|scope| {
                 scope.spawn_broadcast(|scope, context| {
                     sum.fetch_add(context.index() + 1, Ordering::Relaxed);
-                    scope.spawn(|_| drop(sum.fetch_add(10, Ordering::Relaxed)));
+                    scope.spawn(|_| {
+                        sum.fetch_add(10, Ordering::Relaxed);
+                    });
                 });
             });
             assert_eq!(sum.into_inner(), 1 + 2 + 10 + 10);
@@ -190,7 +198,7 @@ fn tasks_go_on_while_a_worker_waits_for_a_pool() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let (sender, receiver) = mpsc::channel();
         let waits = runtime.spawn(async move { pool.install(move || receiver.recv().unwrap()) });
-        runtime.spawn(async move { sender.send(5).unwrap() });
+        runtime.spawn(async move { sender.send(5).unwrap() }).wait().unwrap();
         assert_eq!(waits.wait().unwrap(), 5);
     });
 }
@@ -222,6 +230,21 @@ fn two_tasks_may_broadcast_at_once() {
         for task in tasks {
             assert_eq!(task.wait().unwrap(), 100);
         }
+    });
+}
+
+#[test]
+fn a_part_of_an_iterator_may_broadcast() {
+    ends(|| {
+        let (runtime, _) = runtime(2);
+        let task = runtime.spawn(async {
+            let parts = (0..64).into_par_iter().map(|n| {
+                work(n);
+                rayon::broadcast(|context| context.index()).len()
+            });
+            parts.sum::<usize>()
+        });
+        assert_eq!(task.wait().unwrap(), 128);
     });
 }
 

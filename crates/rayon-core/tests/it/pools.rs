@@ -101,7 +101,7 @@ fn one_thread_is_enough_for_a_pool_of_its_own() {
         assert_eq!(pool.broadcast(|context| context.index()), [0]);
         // Others find it when it yields.
         thread::scope(|scope| {
-            let installed = scope.spawn(|| pool.install(|| rayon::current_thread_index()));
+            let installed = scope.spawn(|| pool.install(rayon::current_thread_index));
             while !installed.is_finished() {
                 rayon::yield_now();
             }
