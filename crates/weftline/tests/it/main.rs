@@ -35,6 +35,8 @@ mod nested;
 mod net;
 mod oneshot;
 mod order;
+#[cfg(feature = "orx-parallel")]
+mod orx;
 mod panics;
 mod par;
 mod probe;
