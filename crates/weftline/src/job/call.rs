@@ -44,3 +44,33 @@ unsafe fn discard<F>(job: NonNull<JobHeader>) {
     // SAFETY: as in `run`.
     drop(unsafe { Box::from_raw(job.cast::<Call<F>>().as_ptr()) });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_call_is_made_or_dropped_and_leaves_nothing() {
+        let held = Arc::new(());
+        let call = || {
+            let holds = held.clone();
+            Job::of_call(move || assert_eq!(Arc::strong_count(&holds), 3))
+        };
+        let (run, discarded) = (call(), call());
+        run.run();
+        assert_eq!(Arc::strong_count(&held), 2);
+        discarded.discard();
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_call_of_any_size_keeps_what_it_holds() {
+        thread_local!(static SUM: Cell<u64> = const { Cell::new(0) });
+        let numbers = [3_u64; 100];
+        Job::of_call(|| SUM.set(1)).run();
+        Job::of_call(move || SUM.set(SUM.get() + numbers.iter().sum::<u64>())).run();
+        assert_eq!(SUM.get(), 301);
+    }
+}

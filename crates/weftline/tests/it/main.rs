@@ -37,6 +37,7 @@ mod oneshot;
 mod order;
 #[cfg(feature = "orx-parallel")]
 mod orx;
+mod own_threads;
 mod panics;
 mod par;
 mod probe;
