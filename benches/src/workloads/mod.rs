@@ -11,6 +11,7 @@ mod fork_join;
 mod http;
 mod idle;
 mod ping_pong;
+mod rayon_on_weftline;
 mod request_reply_main;
 mod sort;
 mod spawn_await_one;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Workload> {
         timers_cancel::workload(),
         fork_join::workload(),
         sort::workload(),
+        rayon_on_weftline::workload(),
         stall::workload(),
         http::workload(),
         idle::workload(),

@@ -14,7 +14,7 @@ pub const FOLDER: &str = "crates/weftline/src/";
 pub const TOP: usize = 5;
 
 /// Each module of the runtime and its layer.
-pub const LAYERS: [(&str, usize); 17] = [
+pub const LAYERS: [(&str, usize); 18] = [
     ("platform", 0),
     ("job", 1),
     ("task", 2),
@@ -23,6 +23,7 @@ pub const LAYERS: [(&str, usize); 17] = [
     ("runtime", 4),
     ("fork", 4),
     ("cancel", TOP),
+    ("foundation", TOP),
     ("group", TOP),
     ("par", TOP),
     ("io", TOP),

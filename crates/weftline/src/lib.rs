@@ -38,6 +38,8 @@ mod platform;
 mod scheduler;
 
 pub mod cancel;
+#[doc(hidden)]
+pub mod foundation;
 pub mod group;
 pub mod io;
 pub mod net;

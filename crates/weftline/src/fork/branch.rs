@@ -5,16 +5,19 @@
 //! waits for a branch to end runs what is offered in it, or in a branch below, and nothing else: all
 //! that is a part of what it waits for. Where nothing is offered it asks for some (`Wanted`), which
 //! whoever runs in the branch sees, and sleeps until there is an offer or the end has come.
+//! On threads that owe something to others beside, it does that, too (`aside.rs`).
 
+use super::aside::Aside;
 use super::promotion::Promotion;
 use super::team::Team;
 use crate::job::latent::{Segment, wanted_here};
-use crate::job::wanted::Wanted;
+use crate::job::wanted::{BY_NOBODY, Wanted};
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::parker::{Parker, Unpark};
 use crate::scheduler::blocking_section;
 use std::cell::RefCell;
+use std::fmt;
 use std::sync::Arc;
 
 thread_local! {
@@ -23,7 +26,7 @@ thread_local! {
 }
 
 /// What is given away while something runs.
-pub(super) struct Branch {
+pub struct Branch {
     /// The branch around it.
     parent: Option<Arc<Branch>>,
     /// What was given away; some of it is taken or has ended already.
@@ -55,12 +58,16 @@ enum Claim {
 
 impl Branch {
     pub(super) fn new(parent: Option<Arc<Branch>>) -> Arc<Self> {
+        Self::of(parent, wanted_here())
+    }
+
+    fn of(parent: Option<Arc<Branch>>, wanted: &'static Wanted) -> Arc<Self> {
         Arc::new(Self {
             parent,
             offers: Mutex::new(Vec::new()),
             parker: Parker::new(),
             asks: AtomicBool::new(false),
-            wanted: wanted_here(),
+            wanted,
         })
     }
 
@@ -70,11 +77,32 @@ impl Branch {
     }
 
     /// Runs something in this branch; it must not unwind.
-    pub(super) fn enter(self: &Arc<Self>, run: impl FnOnce()) {
-        let _segment = Segment::begin();
-        let outer = CURRENT.with(|current| current.replace(Some(self.clone())));
-        run();
-        CURRENT.with(|current| current.replace(outer));
+    pub fn enter(self: &Arc<Self>, run: impl FnOnce()) {
+        enter(Some(self.clone()), run);
+    }
+
+    /// Runs something that is no part of what is around it; it must not unwind.
+    pub fn enter_none(run: impl FnOnce()) {
+        enter(None, run);
+    }
+
+    /// A branch that nothing is run in: a way to wait for something else.
+    #[must_use]
+    pub fn alone() -> Arc<Self> {
+        Self::of(None, &BY_NOBODY)
+    }
+
+    /// A branch of the one that the calling code runs in.
+    #[must_use]
+    pub fn begin() -> Arc<Self> {
+        Self::new(Self::current())
+    }
+
+    /// Waits until `has_ended`, after which [`Branch::wake`] is called. Meanwhile the calling thread,
+    /// which is the same each time, runs what is forked in this branch, and what it owes to others
+    /// ([`Aside`]).
+    pub fn wait_until(self: &Arc<Self>, has_ended: impl Fn() -> bool) {
+        self.wait(has_ended, || false);
     }
 
     /// The branch around it.
@@ -107,7 +135,11 @@ impl Branch {
 
     /// Waits until `has_ended`, after which this branch is woken. Meanwhile it runs what the caller has
     /// by `run_own`, which says whether there was anything, and what is offered.
-    pub(super) fn wait(&self, has_ended: impl Fn() -> bool, run_own: impl Fn() -> bool) {
+    pub(super) fn wait(self: &Arc<Self>, has_ended: impl Fn() -> bool, run_own: impl Fn() -> bool) {
+        if has_ended() {
+            return;
+        }
+        let aside = <dyn Aside>::here();
         while !has_ended() {
             if run_own() {
                 continue;
@@ -116,8 +148,12 @@ impl Branch {
                 claim.run();
                 continue;
             }
+            if aside.as_ref().is_some_and(|aside| aside.run()) {
+                continue;
+            }
             // What comes after that is told; what came before it is found by another look.
-            if self.ask() {
+            let newly = self.ask() | aside.as_ref().is_some_and(|aside| aside.watch(self));
+            if newly {
                 continue;
             }
             blocking_section(|| {
@@ -125,6 +161,9 @@ impl Branch {
             });
         }
         self.stop_asking();
+        if let Some(aside) = aside {
+            aside.unwatch(self);
+        }
     }
 
     /// There is something new to run for whoever waits for this branch.
@@ -155,7 +194,7 @@ impl Branch {
     }
 
     /// Wakes whoever waits for this branch.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         let unpark = self.parker.unpark();
         debug_assert_eq!(unpark, Unpark::Done, "nobody waits for a branch elsewhere");
     }
@@ -179,6 +218,14 @@ impl Branch {
         }
         asked
     }
+}
+
+fn enter(branch: Option<Arc<Branch>>, run: impl FnOnce()) {
+    let _segment = Segment::begin();
+    let outer = CURRENT.with(|current| current.replace(branch));
+    run();
+    let entered = CURRENT.with(|current| current.replace(outer));
+    drop(entered);
 }
 
 /// What has ended, to be dropped without a lock.
@@ -209,6 +256,12 @@ impl Offer {
             Offer::Jobs(team) if team.has_jobs() => Some(Claim::Jobs(team.clone())),
             Offer::Jobs(team) => team.branch().claim(),
         }
+    }
+}
+
+impl fmt::Debug for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Branch").finish_non_exhaustive()
     }
 }
 

@@ -6,14 +6,17 @@
 //!
 //! Inside: `join.rs` is the algorithm, `frame.rs` a closure in its caller's stack, `promotion.rs` what
 //! becomes of one that is given away, `branch.rs` who may run what while it waits, `give.rs` answers
-//! those who ask, `scope.rs` and `team.rs` are for many jobs. `docs/fork.md` tells the story.
+//! those who ask, `scope.rs` and `team.rs` are for many jobs. `aside.rs` and `offered.rs` are for the
+//! interfaces of others that are built on this one. `docs/fork.md` tells the story.
 
+mod aside;
 mod branch;
 #[expect(unsafe_code, reason = "a closure in its caller's stack may be run by another thread")]
 mod frame;
 mod give;
 #[expect(unsafe_code, reason = "a closure is noted in its caller's stack")]
 mod join;
+mod offered;
 #[expect(unsafe_code, reason = "a job holds a counted reference")]
 mod promotion;
 mod scope;
@@ -23,7 +26,10 @@ mod team;
 #[expect(unsafe_code, reason = "the models need unguarded writes")]
 mod tests;
 
+pub use aside::{Aside, set_aside};
+pub use branch::Branch;
 pub use join::join;
+pub use offered::{OfferedFork, is_outermost};
 pub use scope::{Scope, scope};
 
 use crate::job::latent::wanted_here;

@@ -97,6 +97,12 @@ impl Promotion {
         self.state.compare_exchange(OFFERED, CLAIMED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether somebody may claim it yet.
+    pub(super) fn is_offered(&self) -> bool {
+        // Relaxed: whoever claims finds out.
+        self.state.load(Ordering::Relaxed) == OFFERED
+    }
+
     /// Whether another thread has run it.
     pub(super) fn has_ended(&self) -> bool {
         // Acquire: pairs with the Release in `run`: what the closure gave is seen.

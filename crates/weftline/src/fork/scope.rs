@@ -52,7 +52,7 @@ impl fmt::Debug for Scope<'_> {
 
 /// Calls `body`, which may spawn jobs that borrow; returns what it gives once all of them have ended.
 ///
-/// It may be called wherever [`join`](crate::join()) may. The calling thread runs jobs, too, the
+/// It may be called wherever [`join`](crate::join()) may. The calling thread runs the body, and then jobs, the
 /// newest first; while it waits for others it runs nothing but jobs of this scope and their forks. The
 /// jobs see what forks see: the task, its requests to end, and its task-local variables.
 ///
@@ -75,8 +75,7 @@ impl fmt::Debug for Scope<'_> {
 /// ```
 pub fn scope<'scope, F, R>(body: F) -> R
 where
-    F: FnOnce(&Scope<'scope>) -> R + Send,
-    R: Send,
+    F: FnOnce(&Scope<'scope>) -> R,
 {
     let team = Team::new();
     let scope = Scope::of(team.clone());

@@ -110,6 +110,11 @@ pub(crate) fn promote_oldest(promote: impl FnOnce(NonNull<Latent>) -> NonNull<Jo
     true
 }
 
+/// Whether the innermost segment has no note.
+pub(crate) fn is_empty() -> bool {
+    HERE.with(|here| here.newest.get().is_null())
+}
+
 /// Work inside of other work, with notes of its own, until it is dropped.
 #[must_use]
 pub(crate) struct Segment {

@@ -3,8 +3,10 @@
 //! A woken task and a stolen closure are the same thing to a deque: a pointer to something that
 //! begins with a [`JobHeader`]. The scheduler never asks which it has.
 //!
-//! Next: `latent.rs`, work that is no job yet and may become one; `wanted.rs`, who would like that.
+//! Next: `latent.rs`, work that is no job yet and may become one; `wanted.rs`, who would like that;
+//! `call.rs`, a closure as a job.
 
+mod call;
 pub(crate) mod latent;
 pub(crate) mod wanted;
 

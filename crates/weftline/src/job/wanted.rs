@@ -83,13 +83,18 @@ impl Wanted {
 
     /// One more waits.
     pub(crate) fn begin_wait(&self) {
-        // Relaxed: a hint.
-        self.0.fetch_add(WAITING, Ordering::Relaxed);
+        self.change_waiting(|word| word.fetch_add(WAITING, Ordering::Relaxed)); // Relaxed: a hint.
     }
 
     /// One of those that waited does so no more, or was answered.
     pub(crate) fn end_wait(&self) {
-        // Relaxed: a hint.
-        self.0.fetch_sub(WAITING, Ordering::Relaxed);
+        self.change_waiting(|word| word.fetch_sub(WAITING, Ordering::Relaxed)); // Relaxed: a hint.
+    }
+
+    /// Outside of a runtime whoever waits is not counted: nobody there could do anything about it.
+    fn change_waiting(&self, change: impl FnOnce(&AtomicU64) -> u64) {
+        if !std::ptr::eq(self, &BY_NOBODY) {
+            change(&self.0);
+        }
     }
 }

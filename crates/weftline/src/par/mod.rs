@@ -45,6 +45,8 @@ mod chunks;
 mod drive;
 #[expect(unsafe_code, reason = "elements are moved between two slices by their bits")]
 mod merge;
+#[cfg(feature = "orx-parallel")]
+mod orx;
 mod sort;
 mod split;
 #[cfg(test)]

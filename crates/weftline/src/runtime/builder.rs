@@ -1,6 +1,7 @@
 //! The options of a runtime: each with its default, its bounds and a clear refusal.
 
 use super::Runtime;
+use super::WorkerThread;
 use super::entry::EndSignals;
 use super::instance::{Instance, Options};
 use crate::scheduler::{BlockingLimits, MAX_WORKERS, ReliefLimits, Time};
@@ -380,7 +381,44 @@ impl Builder {
     /// # Errors
     ///
     /// If an option is out of its bounds, or the system refuses threads or an event queue.
-    pub fn build(mut self) -> Result<Runtime, BuildError> {
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        self.build_on(WorkerThread::start)
+    }
+
+    /// Starts the runtime with its workers on threads that `start` provides: it is called for each of
+    /// them in turn, and is to have a thread call [`WorkerThread::run`]. So threads may have what
+    /// std's do not offer, a priority or a place among the CPUs, or something to borrow.
+    ///
+    /// What blocks, and relief workers, have threads of the runtime's own as always. A
+    /// [deterministic](Self::deterministic) runtime has no threads, and does not call `start`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), and if `start` fails; workers that have begun end then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let name = String::from("borrowed");
+    /// std::thread::scope(|scope| {
+    ///     let runtime = weftline::Runtime::builder().workers(2).build_on(|worker| {
+    ///         let name = &name;
+    ///         scope.spawn(move || {
+    ///             println!("{name} {}", worker.index());
+    ///             worker.run();
+    ///         });
+    ///         Ok(())
+    ///     })?;
+    ///     assert_eq!(runtime.spawn(async { 1 }).wait().unwrap(), 1);
+    ///     // Here it is dropped, which ends its workers; the scope waits for their threads.
+    ///     Ok::<(), weftline::runtime::BuildError>(())
+    /// })?;
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn build_on(
+        mut self,
+        mut start: impl FnMut(WorkerThread) -> io::Result<()>,
+    ) -> Result<Runtime, BuildError> {
         if self.debug && self.hooks.slow_poll.is_none() {
             self.hooks.slow_poll = Some(Box::new(SlowPoll::print));
         }
@@ -420,7 +458,7 @@ impl Builder {
             grace: self.grace,
             time: self.time,
         };
-        let instance = Instance::start(options, self.hooks);
+        let instance = Instance::start(options, self.hooks, &mut start);
         match instance {
             Ok(instance) => Ok(Runtime::from_instance(instance)),
             Err(error) => Err(BuildError(Reason::System(error))),

@@ -60,6 +60,12 @@ fn with<R>(lend: impl FnOnce(&Handle) -> R) -> Option<R> {
     CURRENT.try_with(|current| current.borrow().as_ref().map(lend)).ok().flatten()
 }
 
+/// What tells the current runtime from others; zero outside of one.
+#[inline]
+pub(crate) fn key_here() -> usize {
+    with(Handle::key).unwrap_or(0)
+}
+
 /// The current runtime's driver.
 pub(crate) fn driver() -> io::Result<Arc<Driver>> {
     with(|handle| handle.instance.shared.driver.clone()).ok_or_else(|| io::Error::other(NoRuntime))

@@ -2,6 +2,7 @@
 
 use super::context::{self, EnterGuard};
 use super::instance::Instance;
+use crate::job::Job;
 use crate::scheduler::{Trace, index_here};
 use crate::task::{self, JoinError, JoinHandle, Paced, Roster, Task};
 use futures_task::{FutureObj, Spawn, SpawnError};
@@ -277,6 +278,41 @@ impl Handle {
     #[must_use]
     pub fn workers(&self) -> usize {
         self.instance.shared.workers()
+    }
+
+    /// The index of the worker that the calling thread is, from 0 to one less than
+    /// [`workers`](Self::workers); `None` where it is none of this runtime's. The thread in
+    /// [`block_on`](Self::block_on), those of blocking jobs and relief workers have no index.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::{Handle, Runtime};
+    ///
+    /// let runtime = Runtime::builder().workers(2).build()?;
+    /// let index = runtime.spawn(async { Handle::current().worker_index() }).wait()?;
+    /// assert!(index.is_some_and(|index| index < 2));
+    /// assert_eq!(runtime.handle().worker_index(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn worker_index(&self) -> Option<usize> {
+        index_here(&self.instance.shared)
+    }
+
+    /// What tells this runtime from others that there are now.
+    pub(crate) fn key(&self) -> usize {
+        Arc::as_ptr(&self.instance).addr()
+    }
+
+    /// Has a worker call `call`, which must not unwind.
+    pub(crate) fn post(&self, call: impl FnOnce() + Send + 'static) {
+        self.instance.shared.give(Job::of_call(call));
+    }
+
+    /// Has the worker with that index call `call`, which must not unwind.
+    pub(crate) fn post_to(&self, worker: usize, call: impl FnOnce() + Send + 'static) {
+        self.instance.shared.give_to(worker, Job::of_call(call));
     }
 
     /// The roster for tasks that are spawned by the calling thread.

@@ -1,10 +1,9 @@
 //! One running runtime: what its handles and threads hold in common.
 
 use super::callbacks::Queue;
+use super::worker_thread::WorkerThread;
 use super::{Handle, context, shutdown};
 use crate::driver::Driver;
-use crate::job::Job;
-use crate::platform::deque::Worker;
 use crate::platform::{Condvar, Mutex};
 use crate::scheduler::{
     BlockingLimits, BlockingPool, Entrance, Local, NotHere, Playing, Relief, ReliefLimits, Shared,
@@ -57,8 +56,12 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// Starts the workers.
-    pub(super) fn start(options: Options, hooks: Hooks) -> io::Result<Arc<Self>> {
+    /// Starts the workers, each on a thread that `start_thread` provides.
+    pub(super) fn start(
+        options: Options,
+        hooks: Hooks,
+        start_thread: &mut dyn FnMut(WorkerThread) -> io::Result<()>,
+    ) -> io::Result<Arc<Self>> {
         let driver = Driver::new()?;
         let mut queues = Vec::new();
         let instance = Arc::new_cyclic(|weak: &Weak<Self>| {
@@ -87,27 +90,15 @@ impl Instance {
             shared.seat(locals.collect());
             return Ok(instance);
         }
+        let unfinished = Unfinished(&instance);
         for (index, queue) in queues {
-            if let Err(error) = instance.clone().start_worker(index, queue) {
-                // Hooks of the threads that did start may have spawned.
-                shutdown::abandon(&instance);
-                return Err(error);
-            }
+            start_thread(WorkerThread::new(instance.clone(), index, queue))?;
         }
         if instance.shared.has_monitor() {
-            if let Err(error) = instance.clone().start_monitor() {
-                shutdown::abandon(&instance);
-                return Err(error);
-            }
+            instance.clone().start_monitor()?;
         }
+        std::mem::forget(unfinished);
         Ok(instance)
-    }
-
-    fn start_worker(self: Arc<Self>, index: usize, queue: Worker<Job>) -> io::Result<()> {
-        let roster = self.rosters[index].clone();
-        self.start_thread(&format!("-{index}"), roster, move |shared| {
-            Local::new(index, shared.clone(), queue).run();
-        })
     }
 
     fn start_blocking_thread(self: Arc<Self>) -> io::Result<()> {
@@ -139,23 +130,26 @@ impl Instance {
         roster: Arc<Roster>,
         body: impl FnOnce(&Arc<Shared>) + Send + 'static,
     ) -> io::Result<()> {
-        let mut builder =
-            thread::Builder::new().name(format!("{}{suffix}", self.options.thread_name));
-        if let Some(bytes) = self.options.stack_size {
-            builder = builder.stack_size(bytes);
-        }
+        let name = format!("{}{suffix}", self.options.thread_name);
         let alive = self.threads.enter();
-        let in_thread = move || {
-            let _alive = alive;
-            OWNER.with(|owner| owner.set(Arc::as_ptr(&self)));
-            let shared = self.shared.clone();
-            let _entered = context::enter(Handle::new(self), roster);
-            let _paced = Paced::enter(shared.pace());
-            shared.hooks.thread_started();
-            body(&shared);
-            shared.hooks.thread_stopped();
-        };
-        builder.spawn(in_thread).map(drop)
+        let builder = thread_builder(name, self.options.stack_size);
+        builder.spawn(move || self.inhabit(&alive, roster, body)).map(drop)
+    }
+
+    /// Calls `body` with the runtime around it, on a thread that is counted.
+    pub(super) fn inhabit(
+        self: Arc<Self>,
+        _alive: &CountedThread,
+        roster: Arc<Roster>,
+        body: impl FnOnce(&Arc<Shared>),
+    ) {
+        let _owned = Owned::by(&self);
+        let shared = self.shared.clone();
+        let _entered = context::enter(Handle::new(self), roster);
+        let _paced = Paced::enter(shared.pace());
+        shared.hooks.thread_started();
+        body(&shared);
+        shared.hooks.thread_stopped();
     }
 
     /// Reports that a worker has been in one poll for so long, if `job` is that of a task.
@@ -200,6 +194,25 @@ impl Instance {
     pub(super) fn outside_roster(&self) -> &Arc<Roster> {
         let outside = &self.rosters[self.shared.workers()..];
         &outside[thread_number() % outside.len()]
+    }
+}
+
+/// A runtime that has not started as a whole: it ends, whatever keeps it from that.
+struct Unfinished<'a>(&'a Arc<Instance>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        // Hooks of the threads that did start may have spawned.
+        shutdown::abandon(self.0);
+    }
+}
+
+/// A thread of that name, with a stack of so many bytes.
+pub(super) fn thread_builder(name: String, stack_size: Option<usize>) -> thread::Builder {
+    let builder = thread::Builder::new().name(name);
+    match stack_size {
+        Some(bytes) => builder.stack_size(bytes),
+        None => builder,
     }
 }
 
@@ -254,7 +267,7 @@ pub(super) struct ThreadCount {
 pub(super) struct CountedThread(Arc<ThreadCount>);
 
 impl ThreadCount {
-    fn enter(self: &Arc<Self>) -> CountedThread {
+    pub(super) fn enter(self: &Arc<Self>) -> CountedThread {
         *self.alive.lock() += 1;
         CountedThread(self.clone())
     }

@@ -30,6 +30,7 @@ mod handle;
 mod instance;
 mod seed;
 mod shutdown;
+mod worker_thread;
 
 pub use crate::scheduler::Trace;
 pub use builder::{BuildError, Builder};
@@ -41,6 +42,7 @@ pub use seed::seed;
 #[doc(hidden)]
 pub use seed::{__macro_explore, __macro_replay, __macro_run};
 pub use shutdown::{Grace, ShutdownReport, Survivor};
+pub use worker_thread::WorkerThread;
 
 use crate::task::JoinHandle;
 use std::fmt;
@@ -179,6 +181,28 @@ impl Runtime {
         match self.handle.take() {
             Some(handle) => shutdown::shut_down(handle, grace.into()),
             None => ShutdownReport::default(),
+        }
+    }
+}
+
+impl Runtime {
+    /// As dropping it, but on any thread without waiting: what is there to be waited for is, in the
+    /// background.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = weftline::Runtime::new()?;
+    /// let (done, wait) = std::sync::mpsc::channel::<()>();
+    /// let blocks = runtime.handle().spawn_blocking(move || wait.recv());
+    /// runtime.shutdown_in_background();
+    /// drop(done);
+    /// # drop(blocks);
+    /// # Ok::<(), weftline::runtime::BuildError>(())
+    /// ```
+    pub fn shutdown_in_background(mut self) {
+        if let Some(handle) = self.handle.take() {
+            shutdown::drop_in_background(handle);
         }
     }
 }

@@ -176,10 +176,19 @@ pub(super) fn drop_runtime(handle: Handle) {
         return std::mem::forget(instance);
     }
     if is_runtime_thread() || thread::panicking() {
-        refuse_and_cancel(&instance);
-        return in_background(instance, Grace::For(DROP_GRACE));
+        return drop_in_background(Handle::new(instance));
     }
     report_survivors(&instance, end(&instance, Grace::For(DROP_GRACE)));
+}
+
+/// Shuts down a runtime that is dropped, without waiting.
+pub(super) fn drop_in_background(handle: Handle) {
+    let instance = handle.instance;
+    if is_forked(&instance) {
+        return std::mem::forget(instance);
+    }
+    refuse_and_cancel(&instance);
+    in_background(instance, Grace::For(DROP_GRACE));
 }
 
 /// In a forked child the threads do not exist, and any lock may be held by one of them: such a

@@ -255,6 +255,13 @@ impl Shared {
         }
     }
 
+    /// Queues a job for one worker alone, which may be the calling one.
+    pub(crate) fn give_to(self: &Arc<Self>, worker: usize, job: Job) {
+        if let Some(job) = worker::schedule_pinned_here(self, worker, job) {
+            self.send_to(worker, job);
+        }
+    }
+
     /// A timer of a thread that is no worker has become the earliest of these: whoever waits in
     /// the driver must wait for less.
     pub(crate) fn outside_timer_added(&self) {
@@ -383,9 +390,7 @@ impl Schedule for Entrance {
                 shared.inject(job, reason);
             }
         } else if let Some(worker) = home.pinned_to() {
-            if let Some(job) = worker::schedule_pinned_here(shared, worker, job) {
-                shared.send_to(worker, job);
-            }
+            shared.give_to(worker, job);
         } else {
             shared.blocking.push(job);
         }

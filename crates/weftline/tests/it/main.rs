@@ -35,6 +35,9 @@ mod nested;
 mod net;
 mod oneshot;
 mod order;
+#[cfg(feature = "orx-parallel")]
+mod orx;
+mod own_threads;
 mod panics;
 mod par;
 mod probe;

@@ -1,0 +1,132 @@
+//! `join`: Weftline's, which moves to a pool where there is none, and tells who was moved.
+
+use crate::place::{self, Ground, thread_mark};
+use std::marker::PhantomData;
+use weftline::foundation::is_outermost;
+
+/// Calls both closures, possibly at the same time, and returns what they give.
+///
+/// Where the calling thread is in no pool and no runtime, both are called in the global pool. Whoever
+/// waits for a closure that another thread has taken runs forks of that closure and, in a pool, jobs
+/// that are queued.
+///
+/// # Panics
+///
+/// If one of the closures does, once both have ended; with the panic of `oper_a`, if both do.
+///
+/// # Examples
+///
+/// ```
+/// fn sum(numbers: &[u64]) -> u64 {
+///     if let [number] = numbers {
+///         return *number;
+///     }
+///     let (left, right) = numbers.split_at(numbers.len() / 2);
+///     let (left, right) = rayon_core::join(|| sum(left), || sum(right));
+///     left + right
+/// }
+///
+/// assert_eq!(sum(&[1, 2, 3, 4]), 10);
+/// ```
+#[inline]
+pub fn join<A, B, RA, RB>(oper_a: A, oper_b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    match place::ground() {
+        Ground::Plain => weftline::join(oper_a, oper_b),
+        Ground::Pool => in_pool(oper_a, oper_b),
+        Ground::Outside => place::global().install(|_| in_pool(oper_a, oper_b)),
+    }
+}
+
+/// As [`join`], and tells each closure whether it was moved to another thread.
+///
+/// # Examples
+///
+/// ```
+/// let (a, b) = rayon_core::join_context(|a| a.migrated(), |b| b.migrated());
+/// assert!(a && b, "both are moved to the global pool");
+/// ```
+#[inline]
+pub fn join_context<A, B, RA, RB>(oper_a: A, oper_b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA + Send,
+    B: FnOnce(FnContext) -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    let told = |moved: bool| {
+        let mark = thread_mark();
+        let a = move || oper_a(FnContext::new(moved));
+        let b = move || oper_b(FnContext::new(moved || thread_mark() != mark));
+        (a, b)
+    };
+    match place::ground() {
+        Ground::Plain => {
+            let (a, b) = told(false);
+            weftline::join(a, b)
+        }
+        Ground::Pool => {
+            let (a, b) = told(false);
+            in_pool(a, b)
+        }
+        Ground::Outside => place::global().install(|moved| {
+            let (a, b) = told(moved);
+            in_pool(a, b)
+        }),
+    }
+}
+
+/// On a thread of a pool: a fork that is its outermost is offered to whoever comes, since `a` may
+/// count on that.
+#[inline]
+fn in_pool<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce() -> RA + Send,
+    B: FnOnce() -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    if !is_outermost() {
+        return weftline::join(a, b);
+    }
+    let offer_and_call = || {
+        offer();
+        a()
+    };
+    weftline::join(offer_and_call, b)
+}
+
+#[cold]
+fn offer() {
+    if let Some(member) = place::member() {
+        if member.registry.num_threads() > 1 {
+            member.registry.offer_fork(member.index);
+        }
+    }
+}
+
+/// What a closure of [`join_context`] is told.
+#[derive(Debug)]
+pub struct FnContext {
+    migrated: bool,
+    /// It stays on its thread.
+    _stays: PhantomData<*mut ()>,
+}
+
+impl FnContext {
+    #[inline]
+    fn new(migrated: bool) -> Self {
+        Self { migrated, _stays: PhantomData }
+    }
+
+    /// Whether the closure is called by another thread than the one that gave it.
+    #[inline]
+    pub fn migrated(&self) -> bool {
+        self.migrated
+    }
+}

@@ -1,0 +1,368 @@
+//! What the threads of one pool share: jobs that wait, who is told of them, and when it all ends.
+//!
+//! A job waits in the *lane* of the thread that pushed it, or among the injected ones. That there are
+//! some is told in two ways: a *ticket* goes through the runtime's own queues, and whichever worker
+//! takes it looks here; and threads that wait for something, and look here meanwhile, are woken
+//! (`duty.rs`). One ticket is on its way while there is something to find, so a ticket too many is a
+//! look.
+//!
+//! Forks do not wait here: the runtime has them. Only the outermost fork of a job is put here as well,
+//! so that a thread that comes late finds it, although nobody asked when it was forked.
+
+use crate::job::{Fifo, Job};
+use crate::place;
+use crate::{locked, panics};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use weftline::foundation::{self, Branch, OfferedFork};
+use weftline::{Handle, Runtime};
+
+/// What is told of a panic that nobody else is.
+pub(crate) type PanicHandler = dyn Fn(Box<dyn Any + Send>) + Send + Sync;
+/// What is told that a thread begins or ends, by its index.
+pub(crate) type ThreadHandler = dyn Fn(usize) + Send + Sync;
+
+/// What the threads of a pool share.
+pub(crate) struct Registry {
+    /// A way to the workers; not there where the building thread is the only one.
+    handle: OnceLock<Handle>,
+    /// The workers, where the pool has its own, until it ends.
+    runtime: Mutex<Option<Runtime>>,
+    /// What was chosen; `None`: the workers are those of a runtime that others have built.
+    options: Option<Options>,
+    /// What waits, for each thread.
+    lanes: Box<[Lane]>,
+    /// Jobs from other threads, the oldest first.
+    injected: Mutex<VecDeque<Job>>,
+    /// Those of `spawn_fifo`.
+    fifo: Fifo,
+    /// How many jobs and forks wait.
+    waiting: AtomicUsize,
+    /// Whether a ticket is on its way.
+    invited: AtomicBool,
+    /// Who waits for something else, and is woken when there is a job.
+    watchers: Mutex<Vec<Arc<Branch>>>,
+    /// What keeps the pool: its owner, and jobs that nobody waits for.
+    reasons: AtomicUsize,
+    /// How many threads have begun.
+    begun: Mutex<usize>,
+    /// That one more has.
+    one_began: Condvar,
+}
+
+/// What was chosen for a pool.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Whether the building thread is the first of the pool.
+    pub(crate) use_current_thread: bool,
+    /// Whether a thread calls the oldest of its own jobs first.
+    pub(crate) breadth_first: bool,
+    /// What is told of panics.
+    pub(crate) panic_handler: Option<Box<PanicHandler>>,
+    /// What is told that a thread begins.
+    pub(crate) start_handler: Option<Box<ThreadHandler>>,
+    /// What is told that a thread ends.
+    pub(crate) exit_handler: Option<Box<ThreadHandler>>,
+}
+
+/// What waits for one thread.
+#[derive(Default)]
+struct Lane {
+    /// What it has pushed, the oldest first.
+    jobs: Mutex<VecDeque<Job>>,
+    /// What it alone may call, the oldest first.
+    broadcasts: Mutex<VecDeque<Job>>,
+    /// Its outermost forks, the oldest first; some may be done.
+    forks: Mutex<VecDeque<OfferedFork>>,
+}
+
+/// What is found in a registry.
+pub(crate) enum Work {
+    /// A closure.
+    Job(Job),
+    /// The outermost fork of a job.
+    Fork(OfferedFork),
+}
+
+impl Work {
+    /// Runs it. False: it was done already.
+    pub(crate) fn run(self) -> bool {
+        match self {
+            Work::Job(job) => {
+                job();
+                true
+            }
+            Work::Fork(fork) => fork.run(),
+        }
+    }
+}
+
+impl Registry {
+    /// That of a pool with so many threads, which have not begun.
+    pub(crate) fn of_pool(threads: usize, options: Options) -> Arc<Self> {
+        Self::new(threads, Some(options))
+    }
+
+    /// That of a runtime that others have built.
+    pub(crate) fn of_runtime(handle: Handle) -> Arc<Self> {
+        let registry = Self::new(handle.workers(), None);
+        registry.attach(handle);
+        registry
+    }
+
+    fn new(threads: usize, options: Option<Options>) -> Arc<Self> {
+        Arc::new(Self {
+            handle: OnceLock::new(),
+            runtime: Mutex::new(None),
+            options,
+            lanes: (0..threads).map(|_| Lane::default()).collect(),
+            injected: Mutex::default(),
+            fifo: Fifo::default(),
+            waiting: AtomicUsize::new(0),
+            invited: AtomicBool::new(false),
+            watchers: Mutex::default(),
+            reasons: AtomicUsize::new(1),
+            begun: Mutex::new(0),
+            one_began: Condvar::new(),
+        })
+    }
+
+    /// These are its workers.
+    pub(crate) fn attach(&self, handle: Handle) {
+        // Whoever comes first; all come with the same.
+        let _ = self.handle.set(handle);
+    }
+
+    /// It has these workers for itself, and ends them.
+    pub(crate) fn own(&self, runtime: Runtime) {
+        self.attach(runtime.handle().clone());
+        *locked(&self.runtime) = Some(runtime);
+    }
+
+    /// What tells its runtime from others; zero where there is none.
+    pub(crate) fn key(&self) -> usize {
+        self.handle.get().map_or(0, foundation::runtime_of)
+    }
+
+    pub(crate) fn num_threads(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether the workers are those of a runtime that others have built.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.options.is_none()
+    }
+
+    pub(crate) fn options(&self) -> Option<&Options> {
+        self.options.as_ref()
+    }
+
+    /// The index of the calling thread, where it is a worker of this registry's runtime.
+    pub(crate) fn worker_index(&self) -> Option<usize> {
+        self.handle.get().and_then(Handle::worker_index)
+    }
+
+    /// Calls `call`, and tells whoever is to know of its panic.
+    pub(crate) fn guard(&self, call: impl FnOnce()) {
+        panics::guard(call, || {
+            let own = self.options.as_ref();
+            own.or_else(|| place::built_global()?.options())
+                .and_then(|o| o.panic_handler.as_deref())
+        });
+    }
+
+    /// Adds a job, from any thread.
+    pub(crate) fn push(self: &Arc<Self>, job: Job) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        match place::index_in(self) {
+            Some(index) => locked(&self.lanes[index].jobs).push_back(job),
+            None => locked(&self.injected).push_back(job),
+        }
+        self.wake_watchers();
+        self.invite();
+    }
+
+    /// Adds a job that is called after those that were added so before.
+    pub(crate) fn push_fifo(self: &Arc<Self>, job: Job) {
+        self.push(self.fifo.push(job));
+    }
+
+    /// Adds a job for each thread.
+    pub(crate) fn push_to_all(self: &Arc<Self>, jobs: impl IntoIterator<Item = Job>) {
+        let first_worker = usize::from(self.options().is_some_and(|o| o.use_current_thread));
+        for (index, job) in jobs.into_iter().enumerate() {
+            locked(&self.lanes[index].broadcasts).push_back(job);
+            if let (Some(worker), Some(handle)) =
+                (index.checked_sub(first_worker), self.handle.get())
+            {
+                let registry = self.clone();
+                foundation::post_to(handle, worker, move || registry.serve_lane(index));
+            }
+        }
+        self.wake_watchers();
+    }
+
+    /// Gives the oldest fork of the calling thread, which has this index, to whoever comes.
+    pub(crate) fn offer_fork(self: &Arc<Self>, index: usize) {
+        let Some(fork) = OfferedFork::oldest() else { return };
+        let mut forks = locked(&self.lanes[index].forks);
+        let before = forks.len();
+        let all = std::mem::take(&mut *forks).into_iter();
+        let (open, done): (VecDeque<_>, VecDeque<_>) = all.partition(OfferedFork::is_open);
+        *forks = open;
+        forks.push_back(fork);
+        let after = forks.len();
+        drop(forks);
+        drop(done);
+        self.waiting.fetch_add(after, Ordering::Relaxed);
+        self.waiting.fetch_sub(before, Ordering::Relaxed);
+        self.invite();
+    }
+
+    /// Something to do for the thread with that index: its own newest, what it alone may do, others'
+    /// oldest, and what came from outside. `with_forks`: it does nothing else, so that no fork of
+    /// others is put on top of anything.
+    pub(crate) fn find(&self, index: Option<usize>, with_forks: bool) -> Option<Work> {
+        index.and_then(|index| self.find_local(index)).or_else(|| {
+            if self.waiting.load(Ordering::Relaxed) == 0 {
+                return None;
+            }
+            let job = self.others(index).find_map(|lane| locked(&lane.jobs).pop_front());
+            let job = job.or_else(|| locked(&self.injected).pop_front());
+            let work = job.map(Work::Job);
+            let work = work.or_else(|| if with_forks { self.find_fork(index) } else { None })?;
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            Some(work)
+        })
+    }
+
+    /// Something that the thread with that index has pushed itself, or that it alone may do.
+    pub(crate) fn find_local(&self, index: usize) -> Option<Work> {
+        let lane = &self.lanes[index];
+        let oldest_first = self.options().is_some_and(|options| options.breadth_first);
+        let mut jobs = locked(&lane.jobs);
+        let job = if oldest_first { jobs.pop_front() } else { jobs.pop_back() };
+        drop(jobs);
+        if job.is_some() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        job.or_else(|| locked(&lane.broadcasts).pop_front()).map(Work::Job)
+    }
+
+    /// What the thread with that index alone may do.
+    pub(crate) fn find_broadcast(&self, index: usize) -> Option<Job> {
+        locked(&self.lanes[index].broadcasts).pop_front()
+    }
+
+    fn find_fork(&self, index: Option<usize>) -> Option<Work> {
+        self.others(index).find_map(|lane| locked(&lane.forks).pop_front()).map(Work::Fork)
+    }
+
+    /// The lanes of all other threads, beginning after that one.
+    fn others(&self, index: Option<usize>) -> impl Iterator<Item = &Lane> {
+        let first = index.map_or(0, |index| index + 1);
+        let (before, after) = self.lanes.split_at(first);
+        after.iter().chain(&before[..index.unwrap_or(0)])
+    }
+
+    /// Whether the thread with that index has pushed something that nobody has taken.
+    pub(crate) fn has_local_jobs(&self, index: usize) -> bool {
+        !locked(&self.lanes[index].jobs).is_empty()
+    }
+
+    /// Sends a ticket out, unless one is on its way.
+    fn invite(self: &Arc<Self>) {
+        let Some(handle) = self.handle.get() else { return };
+        // AcqRel: pairs with the exchange in `accept`: who takes the ticket sees what was pushed.
+        if !self.invited.swap(true, Ordering::AcqRel) {
+            let registry = self.clone();
+            foundation::post(handle, move || registry.accept());
+        }
+    }
+
+    /// A worker has taken a ticket.
+    fn accept(self: &Arc<Self>) {
+        // AcqRel: see `invite`.
+        self.invited.swap(false, Ordering::AcqRel);
+        let index = place::index_in(self);
+        if index.is_none() && !self.is_guest() {
+            // The pool has ended, and the ticket with it.
+            return;
+        }
+        while let Some(work) = self.find(index, true) {
+            if self.waiting.load(Ordering::Relaxed) > 0 {
+                self.invite();
+            }
+            work.run();
+            // Tasks have their turn, too.
+            if self.is_guest() {
+                return;
+            }
+        }
+    }
+
+    /// The worker with that index is to look into its lane.
+    fn serve_lane(self: &Arc<Self>, index: usize) {
+        if self.is_guest() {
+            if let Some(job) = self.find_broadcast(index) {
+                job();
+            }
+        } else if place::index_in(self) == Some(index) {
+            while let Some(work) = self.find_local(index) {
+                work.run();
+            }
+        }
+    }
+
+    /// From now on `waiter` is woken, once, when there is something. False: that is so already.
+    pub(crate) fn watch(&self, waiter: &Arc<Branch>) -> bool {
+        let mut watchers = locked(&self.watchers);
+        let newly = !watchers.iter().any(|other| Arc::ptr_eq(other, waiter));
+        if newly {
+            watchers.push(waiter.clone());
+        }
+        newly
+    }
+
+    pub(crate) fn unwatch(&self, waiter: &Arc<Branch>) {
+        locked(&self.watchers).retain(|other| !Arc::ptr_eq(other, waiter));
+    }
+
+    fn wake_watchers(&self) {
+        let watchers = std::mem::take(&mut *locked(&self.watchers));
+        watchers.iter().for_each(|waiter| waiter.wake());
+    }
+
+    /// One reason more to go on.
+    pub(crate) fn retain(&self) {
+        // Relaxed: the caller has a reason itself.
+        self.reasons.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One reason less. Without any the pool ends.
+    pub(crate) fn release(&self) {
+        // AcqRel: what was done for other reasons is done before.
+        if self.reasons.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let runtime = locked(&self.runtime).take();
+            if let Some(runtime) = runtime {
+                runtime.shutdown_in_background();
+            }
+        }
+    }
+
+    /// A thread has begun.
+    pub(crate) fn note_begin(&self) {
+        *locked(&self.begun) += 1;
+        self.one_began.notify_all();
+    }
+
+    /// Waits until all threads have begun.
+    pub(crate) fn wait_until_begun(&self) {
+        let mut begun = locked(&self.begun);
+        while *begun < self.num_threads() {
+            begun = self.one_began.wait(begun).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}

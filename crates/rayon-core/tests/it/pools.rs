@@ -1,0 +1,163 @@
+//! Pools: runtimes with just the threads they were told to have.
+
+use crate::ends;
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+#[test]
+fn a_pool_has_the_threads_it_was_told_to_have_and_no_others() {
+    let pool = pool(3);
+    let used = Mutex::new(HashSet::new());
+    pool.install(|| {
+        (0..50_000u64).into_par_iter().for_each(|n| {
+            std::hint::black_box((0..n % 500).sum::<u64>());
+            used.lock()
+                .unwrap()
+                .insert((rayon::current_thread_index().unwrap(), thread::current().id()));
+        });
+    });
+    let used = used.into_inner().unwrap();
+    let threads: HashSet<_> = used.iter().map(|(_, id)| id).collect();
+    assert_eq!(used.len(), threads.len(), "one index for each thread");
+    assert!(used.iter().all(|(index, _)| *index < 3));
+}
+
+#[test]
+fn what_is_queued_in_a_pool_goes_on_while_its_threads_wait_for_forks() {
+    ends(|| {
+        let pool = pool(2);
+        let (sender, receiver) = mpsc::channel();
+        let receiver = Mutex::new(receiver);
+        pool.install(|| {
+            // Both threads are in this `join`; the one that waits for the other must run the job.
+            rayon::join(
+                || rayon::spawn(move || sender.send(1).unwrap()),
+                || assert_eq!(receiver.lock().unwrap().recv(), Ok(1)),
+            );
+        });
+    });
+}
+
+#[test]
+fn a_closure_may_wait_for_the_one_it_was_forked_with() {
+    ends(|| {
+        for threads in [2, 4] {
+            let pool = pool(threads);
+            for _ in 0..200 {
+                let (sender, receiver) = mpsc::channel();
+                pool.join(move || receiver.recv().unwrap(), move || sender.send(1).unwrap());
+            }
+        }
+    });
+}
+
+#[test]
+fn yielding_runs_a_fork_of_the_own_thread() {
+    ends(|| {
+        let flag = AtomicBool::new(false);
+        pool(1).join(
+            || {
+                while !flag.load(Ordering::Acquire) {
+                    assert_eq!(rayon::yield_now(), Some(rayon::Yield::Executed));
+                }
+            },
+            || flag.store(true, Ordering::Release),
+        );
+    });
+}
+
+#[test]
+fn a_pool_may_be_dropped_by_its_own_job() {
+    ends(|| {
+        let (ended, end) = mpsc::channel();
+        let builder = ThreadPoolBuilder::new().num_threads(2);
+        let pool = builder.exit_handler(move |_| ended.send(()).unwrap()).build().unwrap();
+        let pool = Arc::new(pool);
+        let own = pool.clone();
+        pool.spawn(move || drop(own));
+        drop(pool);
+        assert_eq!(end.iter().count(), 2, "both threads end, and the handler with them");
+    });
+}
+
+#[test]
+fn one_thread_is_enough_for_a_pool_of_its_own() {
+    ends(|| {
+        let pool = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().unwrap();
+        assert_eq!(pool.current_thread_index(), Some(0));
+        let sum: u64 = pool.install(|| (0..1000u64).into_par_iter().sum());
+        assert_eq!(sum, 499_500);
+        let mut done = 0;
+        pool.scope(|scope| scope.spawn(|_| done += 1));
+        assert_eq!(done, 1);
+        assert_eq!(pool.broadcast(|context| context.index()), [0]);
+        // Others find it when it yields.
+        thread::scope(|scope| {
+            let installed = scope.spawn(|| pool.install(rayon::current_thread_index));
+            while !installed.is_finished() {
+                rayon::yield_now();
+            }
+            assert_eq!(installed.join().unwrap(), Some(0));
+        });
+    });
+}
+
+#[test]
+fn the_thread_that_built_a_pool_takes_part_while_it_waits() {
+    ends(|| {
+        let pool = ThreadPoolBuilder::new().num_threads(3).use_current_thread().build().unwrap();
+        for _ in 0..100 {
+            let indices =
+                pool.broadcast(|context| rayon::current_thread_index() == Some(context.index()));
+            assert_eq!(indices, [true; 3]);
+            let sum: u64 = (0..10_000u64).into_par_iter().sum();
+            assert_eq!(sum, 49_995_000);
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    /// How often threads with that name have been switched to.
+    fn switches(name: &str) -> u64 {
+        let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
+        let of_thread = |path: std::path::PathBuf| {
+            // It may have ended meanwhile.
+            let own = fs::read_to_string(path.join("comm")).ok()?;
+            let status = fs::read_to_string(path.join("status")).ok()?;
+            let lines = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+            let counts = lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok());
+            own.starts_with(name).then(|| counts.sum::<u64>())
+        };
+        threads.filter_map(|thread| of_thread(thread.path())).sum()
+    }
+
+    let builder = ThreadPoolBuilder::new().num_threads(4);
+    let pool = builder.thread_name(|index| format!("quiet{index}")).build().unwrap();
+    assert_eq!(pool.install(|| (0..100_000u64).into_par_iter().sum::<u64>()), 4_999_950_000);
+    // The watch of those that were woken ends after some milliseconds.
+    let began = Instant::now();
+    let mut before = switches("quiet");
+    loop {
+        thread::sleep(Duration::from_millis(200));
+        let now = switches("quiet");
+        assert!(now > 0, "the threads are found");
+        if now == before {
+            return;
+        }
+        before = now;
+        assert!(began.elapsed() < crate::LONG, "it never becomes quiet");
+    }
+}
