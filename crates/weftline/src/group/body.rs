@@ -126,7 +126,7 @@ impl<E> BodySide<E> {
         let (region, around) = (&mut self.region, &mut self.around);
         // What is asked of this region stops here; what comes from outside is caught around it.
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            around.poll(cx, |cx| match region.poll(cx, |cx| body.poll(cx)) {
+            around.poll(cx, |cx| match region.poll(None, cx, |cx| body.poll(cx)) {
                 Inside::Ready(output) => Poll::Ready(Some(output)),
                 Inside::Ended => Poll::Ready(None),
                 Inside::Pending { .. } => Poll::Pending,

@@ -1,6 +1,6 @@
 //! The real world: std, parking_lot and crossbeam-deque.
 
-pub(crate) use parking_lot::{Condvar, Mutex};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// Atomics and fences.
 pub(crate) mod atomic {

@@ -2,12 +2,11 @@
 
 use super::context::{Context, Entered};
 use super::raw::{Header, RawTask};
-use super::region::{self, Frame};
+use super::region::{self, Linked};
 use super::state::Suspension;
 use super::{Id, Task, span, waker};
 use crate::job::latent::Segment;
 use std::cell::Cell;
-use std::ptr::NonNull;
 use std::task::Waker;
 
 /// The poll that goes on on this thread, the innermost one.
@@ -15,7 +14,7 @@ pub(super) struct Polling {
     /// The task that is polled.
     task: Cell<Option<RawTask>>,
     /// The innermost region of this poll that is being polled.
-    pub(super) innermost: Cell<Option<NonNull<Frame>>>,
+    pub(super) innermost: Cell<Option<Linked>>,
     /// What is said of it so far.
     pub(super) marks: Cell<Marks>,
 }
@@ -155,7 +154,7 @@ pub(crate) struct CurrentTask {
     /// The poll around it, if there is one: polls nest where a task starts another one eagerly.
     outer: Option<RawTask>,
     /// The innermost region around it, also of code that runs in no task.
-    innermost: Option<NonNull<Frame>>,
+    innermost: Option<Linked>,
     /// What was said of the poll around it.
     marks: Marks,
     /// Forks that are noted around it are none of the task's.

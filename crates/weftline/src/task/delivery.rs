@@ -9,7 +9,9 @@
 use super::Id;
 use super::current::{Marks, Polling, with_current};
 use super::extra::{CancelReason, Extra};
-use super::region::{find_around, innermost, is_shielded, requests_of_task};
+use super::notes::Said;
+use super::region::{Frame, find_around, innermost, is_shielded, requests_of_task};
+use crate::platform::MutexGuard;
 use std::task::Waker;
 
 /// A request that was delivered, to be kept or handed on.
@@ -59,7 +61,7 @@ impl Delivery {
 
 /// Whether something is asked of the regions around this place, or of the task.
 pub(super) fn is_asked() -> bool {
-    let seen = find_around(|frame| match (frame.asked.get(), frame.shields) {
+    let seen = find_around(|frame| match (frame.is_asked(), frame.shields) {
         (true, _) => Some(true),
         (false, true) => Some(false),
         (false, false) => None,
@@ -77,11 +79,13 @@ pub(super) fn take_delivery() -> Option<Delivery> {
 #[cold]
 fn take_asked() -> Option<Delivery> {
     let of_task = if is_shielded() { None } else { take_from_task() };
+    let together = if of_task.is_some() { requests_of_task() } else { 0 };
     let mut of_region = None;
     find_around(|frame| {
-        if frame.asked.replace(false) {
-            frame.goes_with.set(if of_task.is_some() { requests_of_task() } else { 0 });
-            of_region = Some(Delivery::new(Target::Region(frame.name), frame.next_number(), None));
+        if let Some(mut said) = frame.said().filter(|said| said.asked) {
+            (said.asked, said.goes_with) = (false, together);
+            let target = Target::Region(frame.name());
+            of_region = Some(Delivery::new(target, said.next_number(), None));
         }
         frame.shields.then_some(())
     });
@@ -128,20 +132,26 @@ pub(super) fn take_over(whose: u64) -> Option<Delivery> {
         return with_current(of_task).flatten();
     }
     find_around(|frame| {
-        let is_it = frame.name == whose;
-        is_it.then(|| Delivery::new(Target::Region(whose), frame.next_number(), None))
+        let mut said = named(frame, whose)?;
+        Some(Delivery::new(Target::Region(whose), said.next_number(), None))
     })
+}
+
+/// What was said of a region, if it is the one of that name.
+fn named<'a>(frame: &'a Frame<'_>, name: u64) -> Option<MutexGuard<'a, Said>> {
+    if frame.name() == name { frame.said() } else { None }
 }
 
 /// Notes in the regions around this place, up to the one that a request was made of, that code
 /// inside has it.
 fn note_taken(whose: u64) {
     find_around(|frame| {
-        if frame.name == whose {
+        if frame.name() == whose {
             return Some(());
         }
-        if frame.took.get() != TASK {
-            frame.took.set(whose);
+        let took = &mut frame.notes().said.lock().took;
+        if *took != TASK {
+            *took = whose;
         }
         None
     });
@@ -150,8 +160,8 @@ fn note_taken(whose: u64) {
 /// Notes in the same regions that nobody inside has it any more.
 fn note_given_back(whose: u64) {
     find_around(|frame| {
-        if frame.took.get() == whose {
-            frame.took.set(NOBODY);
+        if let Some(mut said) = frame.said().filter(|said| said.took == whose) {
+            said.took = NOBODY;
         }
         None::<()>
     });
@@ -206,7 +216,7 @@ fn ask_region(delivery: &Delivery) -> bool {
     note_given_back(delivery.target.whose());
     Polling::with(|polling| polling.mark(Marks::LATE));
     let Target::Region(name) = delivery.target else { return false };
-    find_around(|frame| (frame.name == name).then(|| frame.asked.set(true))).is_some()
+    find_around(|frame| Some(named(frame, name)?.asked = true)).is_some()
 }
 
 /// Has it wait with the task that runs this code.
@@ -223,9 +233,9 @@ impl Delivery {
                 let latest = header.extra.get().map(Extra::latest_delivery);
                 header.id == id && latest == Some(self.number)
             }),
-            Target::Region(name) => find_around(|frame| {
-                (frame.name == name).then(|| frame.deliveries.get() == self.number)
-            }),
+            Target::Region(name) => {
+                find_around(|frame| Some(named(frame, name)?.deliveries == self.number))
+            }
         };
         is_latest == Some(true)
     }
@@ -234,9 +244,7 @@ impl Delivery {
     fn is_here(&self) -> bool {
         match self.target {
             Target::Task(id) => super::current::current_id() == Some(id),
-            Target::Region(name) => {
-                find_around(|frame| (frame.name == name).then_some(())).is_some()
-            }
+            Target::Region(name) => find_around(|frame| named(frame, name).map(drop)).is_some(),
         }
     }
 
@@ -246,9 +254,7 @@ impl Delivery {
             Target::Task(id) => {
                 with_current(|header| header.id == id && header.state.load().is_cancel_pending())
             }
-            Target::Region(name) => {
-                find_around(|frame| (frame.name == name).then(|| frame.asked.get()))
-            }
+            Target::Region(name) => find_around(|frame| Some(named(frame, name)?.asked)),
         };
         is_waiting == Some(true)
     }

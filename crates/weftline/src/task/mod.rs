@@ -24,6 +24,7 @@ mod harness;
 #[expect(unsafe_code, reason = "hooks are given references to tasks")]
 mod hooks;
 mod id;
+mod notes;
 pub(crate) mod passing;
 #[expect(unsafe_code, reason = "one allocation with a hand-written vtable")]
 mod raw;

@@ -8,66 +8,46 @@
 //!
 //! All of this happens inside of polls, which nest as regions do. So there is no tree of regions
 //! anywhere: while a region is polled it stands on the stack of that poll (`Frame`), and what is
-//! asked of it is written there. `docs/cancellation.md` draws it. Next: `delivery.rs`, `bells.rs`.
+//! asked of it is written there. `docs/cancellation.md` draws it. Next: `notes.rs`, `delivery.rs`,
+//! `bells.rs`.
 
 use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
 pub(crate) use super::delivery::{Deliveries, Delivery, decline, renew, take_undelivered};
 use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over, wake_those_before};
 use super::extra::Extra;
-use crate::platform::Mutex;
+use super::notes::{Notes, Said};
 use crate::platform::global::{AtomicU64, Ordering};
-use std::cell::{Cell, OnceCell};
+use crate::platform::{Mutex, MutexGuard};
+use std::cell::OnceCell;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, RawWakerVTable, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 /// A region while it is polled: it lives on the stack of that poll, and is linked to the one around
 /// it.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Frame<'w> {
     /// The region around it; `None` where that is the task, or no region at all.
-    outer: Option<NonNull<Frame>>,
+    outer: Option<Linked>,
     /// The waker that it is polled with.
-    waker: (*const (), *const RawWakerVTable),
-    /// Its name, once something was asked of it; zero before.
-    pub(super) name: u64,
+    waker: &'w Waker,
     /// When it ends by itself.
     deadline: Option<Instant>,
     /// Requests from outside are not seen inside.
     pub(super) shields: bool,
-    /// It was asked to end, and nobody has taken the delivery.
-    pub(super) asked: Cell<bool>,
-    /// Whoever took that took a request of the task with it, which had so many then; zero, if not.
-    pub(super) goes_with: Cell<u32>,
-    /// How often that was taken.
-    pub(super) deliveries: Cell<u32>,
-    /// Of whom a request was made that was delivered inside and not handed on: `NOBODY`, `TASK`, or
-    /// the name of a region around this one.
-    pub(super) took: Cell<u64>,
-    /// The bells of the regions inside, once there is one.
-    bells: OnceCell<Box<Mutex<Bells>>>,
+    /// What else there is to know of it, once there is anything.
+    notes: OnceCell<Box<Notes>>,
 }
+
+/// A frame that is linked. For how long its waker is lent, only `find_around` knows.
+pub(super) type Linked = NonNull<Frame<'static>>;
 
 /// A region that can be asked to end: the body of a timeout, of a group.
 #[derive(Debug, Default)]
 pub(crate) struct Region {
-    /// Its name, once something was asked of it; zero before.
-    name: u64,
-    /// When it ends by itself.
-    deadline: Option<Instant>,
-    /// It was asked to end, and nobody has taken the delivery.
-    asked: bool,
-    /// Whoever took that took a request of the task with it, which had so many then; zero, if not.
-    goes_with: u32,
-    /// How often that was taken.
-    deliveries: u32,
-    /// Of whom a request was made that was delivered inside and not handed on; see [`Frame`].
-    took: u64,
-    /// The bells of the regions inside, once there is one.
-    bells: Option<Box<Mutex<Bells>>>,
-    /// Its own.
-    bell: OwnBell,
+    /// What there is to know of it, once there is anything.
+    notes: Option<Box<Notes>>,
 }
 
 /// What a poll of a region's inside came to.
@@ -82,84 +62,78 @@ pub(crate) enum Inside<T> {
 }
 
 impl Region {
-    /// A region that ends by itself at `deadline`, if there is one.
-    pub(crate) fn ending_at(deadline: Option<Instant>) -> Self {
-        Self { deadline, ..Self::default() }
-    }
-
-    /// A later or earlier end.
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-    }
-
     /// Asks the region to end: seen by what is inside from its next poll on. No second time.
     pub(crate) fn ask(&mut self) {
-        // Relaxed: any number will do, as long as no two are the same.
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        if self.name == 0 {
-            self.name = NEXT.fetch_add(1, Ordering::Relaxed);
-            self.deadline = None;
-            self.asked = true;
+        static NEXT: AtomicU64 = AtomicU64::new(NOBODY + 1);
+        let notes = self.notes.get_or_insert_default();
+        if notes.name == NOBODY {
+            // Relaxed: any number will do, as long as no two are the same.
+            notes.name = NEXT.fetch_add(1, Ordering::Relaxed);
+            notes.said.get_mut().asked = true;
         }
     }
 
     /// Whether it was asked to end.
+    #[inline]
     pub(crate) fn was_asked(&self) -> bool {
-        self.name != 0
+        self.notes.as_ref().is_some_and(|notes| notes.name != NOBODY)
     }
 
     /// For a region that has ended: the request from outside that code inside was about to answer
     /// when it was dropped, if there is one.
     pub(crate) fn unanswered(&self) -> Option<Delivery> {
-        if self.took == NOBODY { None } else { take_over(self.took) }
+        let took = self.notes.as_ref()?.said.lock().took;
+        if took == NOBODY { None } else { take_over(took) }
     }
 
-    /// Polls what is inside.
+    /// Polls what is inside. `deadline`: when the region ends by itself, if it has not been asked to
+    /// end.
     #[inline]
     pub(crate) fn poll<T>(
         &mut self,
+        deadline: Option<Instant>,
         cx: &mut Context<'_>,
         inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Inside<T> {
-        let frame = Frame {
-            name: self.name,
-            deadline: self.deadline,
-            asked: Cell::new(self.asked),
-            goes_with: Cell::new(self.goes_with),
-            deliveries: Cell::new(self.deliveries),
-            took: Cell::new(self.took),
-            ..Frame::new(cx.waker(), self.bells.take())
-        };
+        let frame = Frame { deadline, ..Frame::new(cx.waker(), self.notes.take()) };
         let (polled, left) = frame.poll(cx, inside);
-        self.asked = frame.asked.get();
-        self.goes_with = frame.goes_with.get();
-        self.deliveries = frame.deliveries.get();
-        self.took = frame.took.get();
-        self.bells = frame.bells.into_inner();
+        self.notes = frame.notes.into_inner();
         if let Poll::Ready(value) = polled {
-            self.bell.take_down();
+            take_down_bell(&mut self.notes);
             return Inside::Ready(value);
         }
-        if self.asked && !left.is_held() {
-            self.bell.take_down();
-            arrived();
-            wake_those_before();
-            return Inside::Ended;
-        }
-        if self.goes_with > 0 && self.goes_with > requests_of_task() {
-            // What went with it was taken back, which is no answer to what was asked of this one.
-            self.goes_with = 0;
-            self.asked = true;
-            cx.waker().wake_by_ref();
+        if let Some(notes) = &mut self.notes {
+            if ends(notes, left, cx.waker()) {
+                return Inside::Ended;
+            }
         }
         let alone = left.is_nothing_beside();
         if alone {
-            self.bell.take_down();
+            take_down_bell(&mut self.notes);
         } else {
-            hang_bell(&mut self.bell, cx.waker(), left.is_held());
+            hang_bell(&mut self.notes, cx.waker(), left.is_held());
         }
         Inside::Pending { alone }
     }
+}
+
+/// A region of which something was said is suspended: whether it ends there.
+#[cold]
+fn ends(notes: &mut Notes, left: Marks, waker: &Waker) -> bool {
+    let said = notes.said.get_mut();
+    if said.asked && !left.is_held() {
+        notes.bell.take_down();
+        arrived();
+        wake_those_before();
+        return true;
+    }
+    if said.goes_with > 0 && said.goes_with > requests_of_task() {
+        // What went with it was taken back, which is no answer to what was asked of this one.
+        said.goes_with = 0;
+        said.asked = true;
+        waker.wake_by_ref();
+    }
+    false
 }
 
 /// How many requests of the task were made and not taken back.
@@ -167,20 +141,15 @@ pub(super) fn requests_of_task() -> u32 {
     with_current(|header| header.extra.get().map_or(0, Extra::cancelling)).unwrap_or(0)
 }
 
-impl Frame {
+impl<'w> Frame<'w> {
     #[inline]
-    fn new(waker: &Waker, bells: Option<Box<Mutex<Bells>>>) -> Self {
+    fn new(waker: &'w Waker, notes: Option<Box<Notes>>) -> Self {
         Self {
             outer: innermost(),
-            waker: (waker.data(), waker.vtable()),
-            name: 0,
+            waker,
             deadline: None,
             shields: false,
-            asked: Cell::new(false),
-            goes_with: Cell::new(0),
-            deliveries: Cell::new(0),
-            took: Cell::new(NOBODY),
-            bells: bells.map_or_else(OnceCell::new, OnceCell::from),
+            notes: notes.map_or_else(OnceCell::new, OnceCell::from),
         }
     }
 
@@ -191,39 +160,58 @@ impl Frame {
         cx: &mut Context<'_>,
         inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> (Poll<T>, Marks) {
-        let apart = Apart::begin(Some(NonNull::from(self)));
-        if let Some(bells) = self.bells.get() {
-            ring_if_asked(bells);
+        let apart = Apart::begin(Some(self.link()));
+        if let Some(notes) = self.notes.get() {
+            ring_if_asked(&notes.bells);
         }
         let polled = inside(cx);
         let marks = Polling::marks();
         if polled.is_pending() && marks.is_unasked() && !marks.is_held() && is_asked() {
             wait_for_the_next_poll(cx.waker());
         }
-        if let Some(bells) = self.bells.get().filter(|_| polled.is_pending()) {
-            wait_for_the_rung(bells, cx.waker());
+        if let Some(notes) = self.notes.get().filter(|_| polled.is_pending()) {
+            wait_for_the_rung(&notes.bells, cx.waker());
         }
         let left = Polling::marks();
         drop(apart);
         (polled, left)
     }
 
-    /// The number of the next delivery of what is asked of it.
-    pub(super) fn next_number(&self) -> u32 {
-        self.deliveries.set(self.deliveries.get().wrapping_add(1));
-        self.deliveries.get()
+    /// Its name; `NOBODY`, if nothing was ever asked of it.
+    pub(super) fn name(&self) -> u64 {
+        self.notes.get().map_or(NOBODY, |notes| notes.name)
+    }
+
+    /// What was said of it, if anything was.
+    pub(super) fn said(&self) -> Option<MutexGuard<'_, Said>> {
+        self.notes.get().map(|notes| notes.said.lock())
+    }
+
+    /// As [`said`](Self::said), to say the first.
+    pub(super) fn notes(&self) -> &Notes {
+        self.notes.get_or_init(Box::default)
+    }
+
+    /// Whether it was asked to end, and nobody has taken the delivery.
+    pub(super) fn is_asked(&self) -> bool {
+        self.said().is_some_and(|said| said.asked)
     }
 
     #[inline]
     fn is_polled_with(&self, waker: &Waker) -> bool {
-        self.waker.0 == waker.data() && std::ptr::eq(self.waker.1, waker.vtable())
+        self.waker.will_wake(waker)
+    }
+
+    #[inline]
+    fn link(&self) -> Linked {
+        NonNull::from(self).cast()
     }
 }
 
 /// Those inside who are polled only when they were woken are woken, if there is a request for them.
 #[cold]
 fn ring_if_asked(bells: &Mutex<Bells>) {
-    if is_asked() {
+    if is_asked() && !bells::is_none(bells) {
         bells::ring(bells, 0).into_iter().for_each(Waker::wake);
     } else {
         bells::settle(bells);
@@ -269,16 +257,24 @@ fn has_own_waker(waker: &Waker) -> bool {
 /// A region is suspended: where it has a waker of its own, it leaves that with whoever is around it.
 /// `holds`: what is inside must not be interrupted.
 #[inline]
-fn hang_bell(bell: &mut OwnBell, waker: &Waker, holds: bool) {
+fn hang_bell(notes: &mut Option<Box<Notes>>, waker: &Waker, holds: bool) {
     if has_own_waker(waker) {
-        hang_own(bell, waker, holds);
+        hang_own(&mut notes.get_or_insert_default().bell, waker, holds);
+    }
+}
+
+/// The region is suspended no more.
+#[inline]
+fn take_down_bell(notes: &mut Option<Box<Notes>>) {
+    if let Some(notes) = notes {
+        notes.bell.take_down();
     }
 }
 
 #[cold]
 fn hang_own(bell: &mut OwnBell, waker: &Waker, holds: bool) {
     let in_region = find_around(|outer| {
-        bell.hang(outer.bells.get_or_init(Box::default), waker, holds);
+        bell.hang(&outer.notes().bells, waker, holds);
         Some(())
     });
     if in_region.is_none() {
@@ -288,21 +284,21 @@ fn hang_own(bell: &mut OwnBell, waker: &Waker, holds: bool) {
 
 /// The innermost region around the code that runs.
 #[inline]
-pub(super) fn innermost() -> Option<NonNull<Frame>> {
+pub(super) fn innermost() -> Option<Linked> {
     Polling::with(|polling| polling.innermost.get())
 }
 
 /// Keeps apart what is said of the inside of a region and of what is beside it, until it is dropped.
 struct Apart {
     /// The innermost region around.
-    outer: Option<NonNull<Frame>>,
+    outer: Option<Linked>,
     /// What was said of what is beside it.
     beside: Marks,
 }
 
 impl Apart {
     #[inline]
-    fn begin(innermost: Option<NonNull<Frame>>) -> Self {
+    fn begin(innermost: Option<Linked>) -> Self {
         Polling::with(|polling| Self {
             outer: polling.innermost.replace(innermost),
             beside: polling.mark_apart(),
@@ -334,10 +330,8 @@ pub(crate) enum Caught<T> {
 /// A region that catches, from poll to poll.
 #[derive(Debug, Default)]
 pub(crate) struct Catching {
-    /// The bells of the regions inside, once there is one.
-    bells: Option<Box<Mutex<Bells>>>,
-    /// Its own.
-    bell: OwnBell,
+    /// What there is to know of it, once there is anything.
+    notes: Option<Box<Notes>>,
 }
 
 impl Catching {
@@ -347,20 +341,20 @@ impl Catching {
         cx: &mut Context<'_>,
         inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Caught<T> {
-        let frame = Frame::new(cx.waker(), self.bells.take());
+        let frame = Frame::new(cx.waker(), self.notes.take());
         let (polled, left) = frame.poll(cx, inside);
-        self.bells = frame.bells.into_inner();
+        self.notes = frame.notes.into_inner();
         if let Poll::Ready(value) = polled {
-            self.bell.take_down();
+            take_down_bell(&mut self.notes);
             return Caught::Ready(value);
         }
         let delivery = if left.is_held() { None } else { take_delivery() };
         if let Some(delivery) = delivery {
-            self.bell.take_down();
+            take_down_bell(&mut self.notes);
             return Caught::Delivered(delivery);
         }
         Polling::with(|polling| polling.mark(Marks::CATCHES));
-        hang_bell(&mut self.bell, cx.waker(), left.is_held());
+        hang_bell(&mut self.notes, cx.waker(), left.is_held());
         Caught::Pending
     }
 }
@@ -387,7 +381,9 @@ impl Leaf {
     /// The leaf is pending: the request that is delivered to it.
     pub(crate) fn deliver_here(&mut self, cx: &Context<'_>) -> Option<Delivery> {
         Polling::with(|polling| polling.mark(Marks::CATCHES));
-        hang_bell(&mut self.0, cx.waker(), false);
+        if has_own_waker(cx.waker()) {
+            hang_own(&mut self.0, cx.waker(), false);
+        }
         take_delivery()
     }
 
@@ -428,7 +424,9 @@ impl Shielding {
         // What was delivered inside and is handed on goes through.
         if polled.is_pending() && !left.is_resumed() {
             Polling::with(|polling| polling.mark(Marks::HELD));
-            hang_bell(&mut self.0, cx.waker(), true);
+            if has_own_waker(cx.waker()) {
+                hang_own(&mut self.0, cx.waker(), true);
+            }
         } else {
             self.0.take_down();
         }
@@ -437,11 +435,12 @@ impl Shielding {
 }
 
 /// Shows the regions around this place, the innermost first, until one gives an answer.
-pub(super) fn find_around<R>(mut look: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
+pub(super) fn find_around<R>(mut look: impl FnMut(&Frame<'_>) -> Option<R>) -> Option<R> {
     let mut next = innermost();
     while let Some(frame) = next {
         // SAFETY: a frame is linked only while `Frame::poll` borrows it (`Apart` takes it out also
-        // where a poll panics), and this runs inside of that call.
+        // where a poll panics), and this runs inside of that call. `look` has it for the length of
+        // this call, whatever the lifetime in its type says.
         let frame = unsafe { frame.as_ref() };
         if let Some(answer) = look(frame) {
             return Some(answer);
@@ -459,7 +458,7 @@ pub(super) fn is_shielded() -> bool {
 /// Calls a function outside of all regions. `shielded`: requests to end the task are not seen.
 pub(super) fn outside<R>(shielded: bool, call: impl FnOnce() -> R) -> R {
     let frame = Frame { outer: None, shields: true, ..Frame::new(Waker::noop(), None) };
-    let _apart = Apart::begin(shielded.then(|| NonNull::from(&frame)));
+    let _apart = Apart::begin(shielded.then(|| frame.link()));
     call()
 }
 

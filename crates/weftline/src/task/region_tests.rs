@@ -149,14 +149,14 @@ fn nested(
     let mut inner_ended = false;
     poll_fn(move |cx| {
         let mut poll = || {
-            outer.poll(cx, |cx| {
+            outer.poll(None, cx, |cx| {
                 if inner_ended {
                     return Poll::Pending;
                 }
                 if bells[1].load(Ordering::Acquire) {
                     inner.ask();
                 }
-                match inner.poll(cx, |_| Poll::<()>::Pending) {
+                match inner.poll(None, cx, |_| Poll::<()>::Pending) {
                     Inside::Ended => {
                         inner_ended = true;
                         log.lock().push("inner");
@@ -169,7 +169,7 @@ fn nested(
         let mut polled = poll();
         if bells[0].load(Ordering::Acquire) && !outer.was_asked() {
             outer.ask();
-            polled = outer.poll(cx, |_| Poll::<()>::Pending);
+            polled = outer.poll(None, cx, |_| Poll::<()>::Pending);
         }
         match polled {
             Inside::Ended => {

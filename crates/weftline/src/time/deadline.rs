@@ -1,7 +1,8 @@
 //! [`Deadline`]: a limit that can be moved while it runs.
 
+use super::Elapsed;
 use super::limited::{Expired, Limited};
-use super::{Elapsed, now};
+use super::sleep::after;
 use crate::platform::Mutex;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -70,7 +71,7 @@ impl Deadline {
     /// A deadline `limit` from now; none, where that lies beyond what `Instant` can say.
     #[must_use]
     pub fn after(limit: Duration) -> Self {
-        Self::new(now().checked_add(limit))
+        Self::new(after(limit))
     }
 
     /// A deadline at an instant.

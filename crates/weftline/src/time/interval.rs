@@ -1,6 +1,6 @@
 //! [`Interval`]: ticks at a fixed rate, and what to do about ticks that were missed.
 
-use super::sleep::Sleep;
+use super::sleep::{Sleep, after};
 use crate::runtime::context;
 use futures_core::Stream;
 use std::future::{Future, poll_fn};
@@ -259,7 +259,7 @@ impl Interval {
     /// });
     /// ```
     pub fn reset(&mut self) {
-        self.sleep.set_deadline(context::now().checked_add(self.period));
+        self.sleep.set_deadline(after(self.period));
     }
 }
 

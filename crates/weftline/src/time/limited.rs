@@ -39,7 +39,7 @@ pub(super) struct Expired;
 impl<F> Limited<F> {
     /// `ahead`: the deadline is known to lie ahead.
     pub(super) fn new(future: F, deadline: Option<Instant>, ahead: bool) -> Self {
-        let (region, sleep) = (Region::ending_at(deadline), Sleep::new(deadline));
+        let (region, sleep) = (Region::default(), Sleep::new(deadline));
         Self { future, region, sleep, ahead, gave_way: false, ended: false }
     }
 
@@ -65,7 +65,6 @@ impl<F: Future> Limited<F> {
         }
         *this.ahead = false;
         *this.gave_way = false;
-        this.region.set_deadline(deadline);
         this.sleep.set_deadline(deadline);
         true
     }
@@ -83,7 +82,8 @@ impl<F: Future> Limited<F> {
         if *this.ended {
             return Poll::Ready(Err(Expired));
         }
-        let alone = match this.region.poll(cx, |cx| this.future.as_mut().poll(cx)) {
+        let deadline = if this.region.was_asked() { None } else { this.sleep.deadline() };
+        let alone = match this.region.poll(deadline, cx, |cx| this.future.as_mut().poll(cx)) {
             Inside::Ready(value) => {
                 this.sleep.disarm();
                 return Poll::Ready(Ok(value));

@@ -39,7 +39,12 @@ use std::time::{Duration, Instant};
 /// });
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep::new(context::now().checked_add(duration))
+    Sleep::new(after(duration))
+}
+
+/// The instant that is so far away; none, where `Instant` cannot say it.
+pub(super) fn after(duration: Duration) -> Option<Instant> {
+    context::now().checked_add(duration)
 }
 
 /// Waits until `deadline` has come; not at all if it has.

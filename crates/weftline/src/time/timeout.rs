@@ -3,7 +3,7 @@
 //! Next: `limited`, which does the work.
 
 use super::limited::{Expired, Limited};
-use crate::runtime::context;
+use super::sleep::after;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -57,8 +57,9 @@ use std::time::{Duration, Instant};
 ///     assert_eq!(error.to_string(), "not finished within 1ms");
 /// });
 /// ```
+#[inline]
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let deadline = context::now().checked_add(limit);
+    let deadline = after(limit);
     Timeout {
         limited: Limited::new(future.into_future(), deadline, limit > Duration::ZERO),
         limit: Some(limit),
@@ -95,6 +96,7 @@ pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFutu
 ///     assert!(timeout_at(deadline, pending::<()>()).await.is_err());
 /// });
 /// ```
+#[inline]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout { limited: Limited::new(future.into_future(), Some(deadline), false), limit: None }
 }

@@ -50,6 +50,12 @@ mod shutdown;
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signals are sent by C calls")]
 mod signals;
+#[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "the kernel's scheduler is asked, and a filter installed, by C calls"
+)]
+mod slices;
 #[cfg(feature = "tracing")]
 mod spans;
 mod spawn;
