@@ -405,25 +405,27 @@ fn a_panic_that_gives_way_to_that_of_a_clean_up_is_reported() {
 
 #[test]
 fn a_panic_that_waits_for_other_tasks_is_reported_where_it_is_left() {
-    /// Of several tasks one panics, and the others hang, also when they are cancelled.
-    async fn one_of_several(number: u8, hang: Gate) -> Result<(), JoinError> {
+    /// Of two tasks one panics once the other has begun, which hangs, also when it is cancelled.
+    async fn one_of_two(number: u8, begun: Gate, hang: Gate) -> Result<(), JoinError> {
         if number == 0 {
-            panic_on_purpose("one of several")
+            begun.wait().await;
+            panic_on_purpose("one of two")
         }
+        begun.open();
         uncancellable(hang.wait()).await;
         Ok(())
     }
     for is_race in [false, true] {
-        let hang = Gate::new();
-        let several = (0..2).map(|number| one_of_several(number, hang.clone()));
+        let (begun, hang) = (Gate::new(), Gate::new());
+        let two = [0, 1].map(|number| one_of_two(number, begun.clone(), hang.clone()));
         let left = async {
             if is_race {
-                leave(race(several)).await;
+                leave(race(two)).await;
             } else {
-                leave(gather_results(several)).await;
+                leave(gather_results(two)).await;
             }
             hang.open();
         };
-        assert_eq!(reported(left), ["on purpose: one of several"], "{is_race}");
+        assert_eq!(reported(left), ["on purpose: one of two"], "{is_race}");
     }
 }
