@@ -8,6 +8,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod echo;
 mod http;
 mod line;
 mod machine;
@@ -60,6 +61,8 @@ enum Command {
         /// The record.
         file: PathBuf,
     },
+    /// Sends requests to an echo workload's server and prints how late the answers were.
+    LoadEcho(echo::client::Load),
     /// Serves the HTTP workload until killed; prints its port.
     ServeHttp {
         /// The peer to serve on.
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     match &arguments.command {
         Some(Command::Render { file }) => print!("{}", record::markdown(&record::read_json(file)?)),
+        Some(Command::LoadEcho(load)) => echo::client::run(load)?,
         Some(Command::ServeHttp { peer, port, workers }) => {
             match http::serve::serve(peer, *port, *workers)? {}
         }
