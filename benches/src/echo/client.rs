@@ -51,6 +51,13 @@ const REQUEST: usize = 4;
 ///
 /// If a connection fails or ends before all its requests are answered.
 pub fn run(load: &Load) -> io::Result<()> {
+    let latencies = latencies(load)?;
+    let lines: String = latencies.iter().map(|time| format!("{}\n", time.as_nanos())).collect();
+    io::stdout().write_all(lines.as_bytes())
+}
+
+/// Loads a server; gives the latencies of the record.
+fn latencies(load: &Load) -> io::Result<Vec<Duration>> {
     let connect = |_| {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, load.port))?;
         stream.set_nodelay(true)?;
@@ -73,9 +80,8 @@ pub fn run(load: &Load) -> io::Result<()> {
     if latencies.len() != all {
         return Err(io::Error::other(format!("{} of {all} answers", latencies.len())));
     }
-    let recorded = latencies.iter().filter(|(number, _)| *number >= load.warm_up);
-    let lines: String = recorded.map(|(_, latency)| format!("{}\n", latency.as_nanos())).collect();
-    io::stdout().write_all(lines.as_bytes())
+    let recorded = latencies.into_iter().filter(|(number, _)| *number >= load.warm_up);
+    Ok(recorded.map(|(_, latency)| latency).collect())
 }
 
 /// Sends every request when it is due, or at once if it is overdue.
@@ -207,4 +213,43 @@ pub fn has_priority() -> bool {
         attempt.args(["--fifo", "1", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
         attempt.status().is_ok_and(|status| status.success())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A server with a thread for each connection, which begins to answer after so long.
+    fn server(connections: usize, stall: Duration) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming().take(connections) {
+                let stream = stream.unwrap();
+                thread::spawn(move || {
+                    thread::sleep(stall);
+                    io::copy(&mut &stream, &mut &stream)
+                });
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn every_request_of_the_record_has_a_latency() {
+        let port = server(3, Duration::ZERO);
+        let load = Load { port, connections: 3, rate: 10_000, warm_up: 7, requests: 50 };
+        assert_eq!(latencies(&load).unwrap().len(), 50);
+    }
+
+    #[test]
+    fn a_server_that_stands_still_is_charged_for_every_request() {
+        let stall = Duration::from_secs(2);
+        let port = server(1, stall);
+        let load = Load { port, connections: 1, rate: 1000, warm_up: 0, requests: 100 };
+        let latencies = latencies(&load).unwrap();
+        // The last request is due a tenth of a second after the first.
+        assert!(latencies.iter().all(|latency| *latency >= stall / 2));
+    }
 }
