@@ -72,7 +72,7 @@ fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
 /// The heading of the lines that [`lines`] gives.
 pub fn heading() -> String {
     format!(
-        "{:<28} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
+        "{:<34} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
         "workload", "peer", "median", "min", "max", "unit", "weftline/peer"
     )
 }
@@ -82,7 +82,7 @@ pub fn lines(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .map(|row| {
             format!(
-                "{:<28} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
+                "{:<34} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
                 row.workload,
                 row.peer,
                 figure(row.median),
