@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::suite::Setup;
+use crate::{echo::client, suite::Setup};
 
 /// The header of a run, one fact per line.
 pub fn header(setup: &Setup, samples: usize) -> Vec<String> {
@@ -11,6 +11,10 @@ pub fn header(setup: &Setup, samples: usize) -> Vec<String> {
         format!("kernel: {}", first_words("/proc/version", 3)),
         format!("compiler: {}, {}", env!("BENCHES_RUSTC"), profile()),
         format!("versions: {}", env!("BENCHES_VERSIONS")),
+        format!(
+            "echo client: at {} priority",
+            if client::has_priority() { "real-time" } else { "the usual" }
+        ),
         format!("settings: {} workers, {samples} samples, scale {}", setup.workers, setup.scale),
     ]
 }

@@ -8,11 +8,14 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod echo;
 mod http;
 mod line;
 mod machine;
 mod peers;
 mod record;
+#[cfg_attr(target_os = "linux", expect(unsafe_code, reason = "a system call filter is installed"))]
+mod slices;
 mod suite;
 mod workloads;
 
@@ -41,6 +44,9 @@ struct Arguments {
     /// Worker threads of each peer.
     #[arg(long, default_value_t = 2, value_parser = at_least_one)]
     workers: usize,
+    /// Has the kernel refuse short slices of the processor, which Weftline asks for.
+    #[arg(long)]
+    without_slices: bool,
     /// Writes one object per workload and peer to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -60,6 +66,8 @@ enum Command {
         /// The record.
         file: PathBuf,
     },
+    /// Sends requests to an echo workload's server and prints how late the answers were.
+    LoadEcho(echo::client::Load),
     /// Serves the HTTP workload until killed; prints its port.
     ServeHttp {
         /// The peer to serve on.
@@ -106,6 +114,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     match &arguments.command {
         Some(Command::Render { file }) => print!("{}", record::markdown(&record::read_json(file)?)),
+        Some(Command::LoadEcho(load)) => echo::client::run(load)?,
         Some(Command::ServeHttp { peer, port, workers }) => {
             match http::serve::serve(peer, *port, *workers)? {}
         }
@@ -152,8 +161,14 @@ fn chosen(arguments: &Arguments) -> Result<Vec<Workload>, String> {
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let (workloads, skipped): (Vec<_>, Vec<_>) =
         chosen(arguments)?.into_iter().partition(|workload| workload.skipped.is_none());
+    if arguments.without_slices {
+        slices::refuse()?;
+    }
     let setup = Setup { workers: arguments.workers, scale: arguments.scale };
-    let header = machine::header(&setup, arguments.samples);
+    let mut header = machine::header(&setup, arguments.samples);
+    if arguments.without_slices {
+        header.push("slices: refused".to_owned());
+    }
     for line in &header {
         println!("{line}");
     }

@@ -72,7 +72,7 @@ fn ratio(rows: &[Row], row: &Row) -> Option<f64> {
 /// The heading of the lines that [`lines`] gives.
 pub fn heading() -> String {
     format!(
-        "{:<28} {:<9} {:>12} {:>12} {:>12}  {:<14} {:>14}",
+        "{:<34} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
         "workload", "peer", "median", "min", "max", "unit", "weftline/peer"
     )
 }
@@ -82,7 +82,7 @@ pub fn lines(rows: &[Row]) -> Vec<String> {
     rows.iter()
         .map(|row| {
             format!(
-                "{:<28} {:<9} {:>12} {:>12} {:>12}  {:<14} {:>14}",
+                "{:<34} {:<11} {:>12} {:>12} {:>12}  {:<14} {:>14}",
                 row.workload,
                 row.peer,
                 figure(row.median),
@@ -137,8 +137,18 @@ pub fn read_json(path: &Path) -> io::Result<Vec<Row>> {
 }
 
 /// The order of the columns of a table; peers that are not named here come last.
-const COLUMNS: [&str; 8] =
-    [SUBJECT, "tokio", "smol", "forte", "rayon", "chili", "threads", "floor"];
+const COLUMNS: [&str; 10] = [
+    SUBJECT,
+    "tokio",
+    "tokio+rayon",
+    "smol",
+    "smol+rayon",
+    "forte",
+    "rayon",
+    "chili",
+    "threads",
+    "floor",
+];
 
 /// A Markdown table with one line per workload and one column per peer: the medians, and behind
 /// each peer's the subject's share of it.

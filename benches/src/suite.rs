@@ -9,8 +9,9 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::peers::{
-    AsyncPeer, Drivers, ForkPeer, JobPeer, Peer, TimerPeer, chili::Chili, rayon::Rayon, smol::Smol,
-    std::Threads, tokio::Tokio, weftline::Weftline,
+    AsyncPeer, ComputePeer, Drivers, EchoPeer, ForkPeer, JobPeer, Peer, TimerPeer,
+    beside_rayon::BesideRayon, chili::Chili, rayon::Rayon, smol::Smol, std::Threads, tokio::Tokio,
+    weftline::Weftline,
 };
 
 /// What every measurement is told.
@@ -90,6 +91,18 @@ pub trait ForkWork: Copy + 'static {
     fn measure<P: ForkPeer>(self, peer: &P, setup: &Setup) -> Vec<f64>;
 }
 
+/// Work that is written against [`EchoPeer`].
+pub trait EchoWork: Copy + 'static {
+    /// Does the work once on a running peer and asserts its result.
+    fn measure<P: EchoPeer>(self, peer: &P, setup: &Setup) -> Vec<f64>;
+}
+
+/// Work that is written against [`ComputePeer`].
+pub trait ComputeWork: Copy + 'static {
+    /// Does the work once on a running peer and asserts its result.
+    fn measure<P: ComputePeer>(self, peer: &P, setup: &Setup) -> Vec<f64>;
+}
+
 impl Case {
     /// A case without peers.
     pub fn new(name: impl Into<String>, metrics: impl Into<Vec<Metric>>) -> Case {
@@ -164,6 +177,28 @@ impl Case {
     /// Adds every async runtime that has timers.
     pub fn timer_peers(self, work: impl TimerWork) -> Case {
         self.timer_peer::<Weftline>(work).timer_peer::<Tokio>(work).timer_peer::<Smol>(work)
+    }
+
+    /// Adds one runtime that has sockets. A sample of such work warms up by itself.
+    fn echo_peer<P: EchoPeer>(self, work: impl EchoWork) -> Case {
+        self.entry(P::NAME, move |setup| work.measure(&P::start(setup.workers, Drivers::On), setup))
+    }
+
+    /// Adds every async runtime that has sockets.
+    pub fn echo_peers(self, work: impl EchoWork) -> Case {
+        self.echo_peer::<Weftline>(work).echo_peer::<Tokio>(work).echo_peer::<Smol>(work)
+    }
+
+    /// Adds one way to serve and to compute. A sample of such work warms up by itself.
+    fn compute_peer<P: ComputePeer>(self, name: &'static str, work: impl ComputeWork) -> Case {
+        self.entry(name, move |setup| work.measure(&P::start(setup.workers), setup))
+    }
+
+    /// Adds every async runtime that has sockets, with what its users compute on.
+    pub fn compute_peers(self, work: impl ComputeWork) -> Case {
+        self.compute_peer::<Weftline>(Weftline::NAME, work)
+            .compute_peer::<BesideRayon<Tokio>>("tokio+rayon", work)
+            .compute_peer::<BesideRayon<Smol>>("smol+rayon", work)
     }
 
     /// Adds every pool that runs closures and can be told to run one more.

@@ -5,8 +5,14 @@
 //! recommends; the file of the peer says how. A peer's `start` begins its threads and its `Drop`
 //! ends them. Next: `peers/tokio.rs` for the plainest example.
 
-use ::std::{future::Future, io, net::TcpListener, time::Duration};
+use ::std::{
+    future::Future,
+    io,
+    net::{TcpListener, TcpStream},
+    time::Duration,
+};
 
+pub mod beside_rayon;
 pub mod chili;
 #[cfg(feature = "forte")]
 pub mod forte;
@@ -95,6 +101,55 @@ pub trait HttpPeer: AsyncPeer {
 
     /// Waits for the next connection.
     fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// A runtime with sockets.
+pub trait EchoPeer: AsyncPeer {
+    /// A connection.
+    type Socket: Send + 'static;
+
+    /// Takes over a connection that does not block. Called within a task.
+    fn adopt(stream: TcpStream) -> io::Result<Self::Socket>;
+
+    /// Waits for bytes; 0 of them are the end.
+    fn read(
+        socket: &mut Self::Socket,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Sends all of `bytes`.
+    fn write_all(
+        socket: &mut Self::Socket,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// A runtime with sockets and what its users compute on while it serves.
+pub trait ComputePeer: Sized + 'static {
+    /// The runtime.
+    type Tasks: EchoPeer;
+    /// The way to whatever computes.
+    type Pool: Clone + Send + Sync + 'static;
+
+    /// Starts the worker threads, as many for each of both where they are two.
+    fn start(workers: usize) -> Self;
+
+    /// The runtime.
+    fn tasks(&self) -> &Self::Tasks;
+
+    /// The way to whatever computes.
+    fn pool(&self) -> Self::Pool;
+
+    /// Waits within a task until `job` is done elsewhere.
+    fn compute<F>(pool: &Self::Pool, job: F) -> impl Future<Output = ()> + Send
+    where
+        F: FnOnce() + Send + 'static;
+
+    /// Runs both closures, possibly at the same time. Called within a job.
+    fn join<A, B>(a: A, b: B)
+    where
+        A: FnOnce() + Send,
+        B: FnOnce() + Send;
 }
 
 /// A pool that runs closures.

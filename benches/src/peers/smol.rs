@@ -7,17 +7,18 @@
 use std::{
     future::Future,
     io,
-    net::TcpListener as StdListener,
+    net::{TcpListener as StdListener, TcpStream as StdStream},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use smol::{
     Async, Executor, Task, Timer, channel, future,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use super::{AsyncPeer, Drivers, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
 use crate::http::stream::FuturesIo;
 
 /// The executor of the process, static as smol's own is.
@@ -140,5 +141,21 @@ impl HttpPeer for Smol {
     async fn accept(listener: &TcpListener) -> io::Result<FuturesIo<TcpStream>> {
         let (stream, _) = listener.accept().await?;
         Ok(FuturesIo(stream))
+    }
+}
+
+impl EchoPeer for Smol {
+    type Socket = TcpStream;
+
+    fn adopt(stream: StdStream) -> io::Result<TcpStream> {
+        Async::new(stream).map(TcpStream::from)
+    }
+
+    async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer).await
+    }
+
+    async fn write_all(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        socket.write_all(bytes).await
     }
 }

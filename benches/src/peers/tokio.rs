@@ -7,7 +7,7 @@
 use std::{
     future::Future,
     io,
-    net::TcpListener as StdListener,
+    net::{TcpListener as StdListener, TcpStream as StdStream},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -15,12 +15,13 @@ use std::{
 
 use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     runtime::{Builder, Handle, Runtime},
     task::JoinHandle,
 };
 
-use super::{AsyncPeer, Drivers, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
 
 /// A running tokio runtime.
 pub struct Tokio {
@@ -119,5 +120,21 @@ impl HttpPeer for Tokio {
     async fn accept(listener: &TcpListener) -> io::Result<TokioIo<TcpStream>> {
         let (stream, _) = listener.accept().await?;
         Ok(TokioIo::new(stream))
+    }
+}
+
+impl EchoPeer for Tokio {
+    type Socket = TcpStream;
+
+    fn adopt(stream: StdStream) -> io::Result<TcpStream> {
+        TcpStream::from_std(stream)
+    }
+
+    async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer).await
+    }
+
+    async fn write_all(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        socket.write_all(bytes).await
     }
 }

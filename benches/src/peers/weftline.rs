@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     io,
-    net::TcpListener as StdListener,
+    net::{TcpListener as StdListener, TcpStream as StdStream},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -15,7 +15,7 @@ use weftline::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{AsyncPeer, Drivers, ForkPeer, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, ComputePeer, Drivers, EchoPeer, ForkPeer, HttpPeer, Peer, TimerPeer};
 use crate::{http::stream::FuturesIo, record::SUBJECT};
 
 /// A running runtime of ours.
@@ -138,5 +138,51 @@ impl ForkPeer for Weftline {
         RB: Send,
     {
         weftline::join(|| a(&mut ()), || b(&mut ()))
+    }
+}
+
+impl EchoPeer for Weftline {
+    type Socket = TcpStream;
+
+    fn adopt(stream: StdStream) -> io::Result<TcpStream> {
+        TcpStream::from_std(stream)
+    }
+
+    async fn read(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer).await
+    }
+
+    async fn write_all(socket: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        socket.write_all(bytes).await
+    }
+}
+
+impl ComputePeer for Weftline {
+    type Tasks = Weftline;
+    type Pool = ();
+
+    fn start(workers: usize) -> Weftline {
+        Peer::start(workers, Drivers::On)
+    }
+
+    fn tasks(&self) -> &Weftline {
+        self
+    }
+
+    fn pool(&self) {}
+
+    async fn compute<F>(_pool: &(), job: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        weftline::compute(job).await.expect("no job of a workload fails");
+    }
+
+    fn join<A, B>(a: A, b: B)
+    where
+        A: FnOnce() + Send,
+        B: FnOnce() + Send,
+    {
+        weftline::join(a, b);
     }
 }

@@ -1,12 +1,14 @@
 //! The list of workloads, one per file. The `//!` of each file says which question the workload
 //! answers and why it is fair to each peer.
 //!
-//! The numbers are fixed: the gaps belong to workloads about channels, blocking calls, echo
-//! servers and memory, which join the list as the parts they measure come to exist.
+//! The numbers are fixed: the gaps belong to workloads about channels, blocking calls
+//! and memory, which join the list as the parts they measure come to exist.
 
 use crate::suite::Workload;
 
 mod chained_spawn;
+mod echo_under_cpu;
+mod echo_under_opaque_cpu;
 mod fork_join;
 mod http;
 mod idle;
@@ -38,6 +40,8 @@ pub fn all() -> Vec<Workload> {
         fork_join::workload(),
         sort::workload(),
         rayon_on_weftline::workload(),
+        echo_under_cpu::workload(),
+        echo_under_opaque_cpu::workload(),
         stall::workload(),
         http::workload(),
         idle::workload(),

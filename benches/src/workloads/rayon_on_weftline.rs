@@ -1,4 +1,4 @@
-//! 14, `rayon_on_weftline`: what do loops of unmodified rayon cost on Weftline's workers?
+//! 13, `rayon_on_weftline`: what do loops of unmodified rayon cost on Weftline's workers?
 //!
 //! A step of bodies that attract each other, the product of two matrices, the sort of ten million
 //! numbers, a map and reduce of as many, and a recursion by `join` without a cut-off: once with rayon's own scheduler, once with
@@ -27,7 +27,7 @@ pub fn workload() -> Workload {
             .entry("weftline", move |setup| sample(weftlines(), work, setup))
             .entry("rayon", move |setup| sample(rayons(), work, setup))
     };
-    Workload::new(14, "rayon_on_weftline", WORKS.map(case).into())
+    Workload::new(13, "rayon_on_weftline", WORKS.map(case).into())
 }
 
 /// The program on Weftline's workers.

@@ -14,8 +14,9 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 32] = [
+const UNSAFE_PLACES: [Place; 33] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
+    place("benches/src/slices.rs", 1, "a system call filter is installed by a C call"),
     place("crates/rayon-core/src/broadcast.rs", 1, "jobs borrow from a caller that waits for them"),
     place("crates/rayon-core/src/install.rs", 1, "a job borrows from a caller that waits for it"),
     place("crates/rayon-core/src/job.rs", 2, "jobs that borrow are kept as if they did not"),
