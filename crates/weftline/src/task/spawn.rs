@@ -4,7 +4,7 @@ use super::context::Context as LocalContext;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
-use super::surroundings::{Spawner, Surroundings};
+use super::surroundings::Surroundings;
 use super::{Admission, Home, Id, JoinHandle, Reason, Roster, harness};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
@@ -437,13 +437,12 @@ impl Builder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let spawner =
-            if self.inherits_nothing { Spawner::NOBODY } else { Surroundings::of_spawner() };
-        let extra = match self.inherits_nothing {
-            true => self.extra,
-            false => Extra::inherit(self.extra, self.context),
+        let (parent, extra) = if self.inherits_nothing {
+            (None, self.extra)
+        } else {
+            (Surroundings::of_spawner().id, Extra::inherit(self.extra, self.context))
         };
-        let (parent, eager, computes) = (spawner.id, self.eager, self.computes);
+        let (eager, computes) = (self.eager, self.computes);
         let birth = Birth { extra, parent, spawned_at, home, eager, computes };
         // SAFETY: passed on.
         unsafe { birth.launch(roster, future) }
