@@ -71,7 +71,7 @@ pub(super) fn is_asked() -> bool {
 
 /// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
 #[inline]
-pub(super) fn take_delivery() -> Option<Delivery> {
+pub(crate) fn take_delivery() -> Option<Delivery> {
     let nothing = !Polling::marks().delivers() && innermost().is_none();
     if nothing { None } else { take_asked() }
 }
