@@ -1,6 +1,6 @@
 //! From a future to a queued task.
 
-use super::context::Context as LocalContext;
+use super::context;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
@@ -248,7 +248,7 @@ pub struct Builder {
     /// What few tasks have; allocated only where asked for.
     extra: Option<Box<Extra>>,
     /// The context it begins with; `None` for its spawner's.
-    context: Option<LocalContext>,
+    context: Option<context::Context>,
     /// Whether the first poll happens at once.
     eager: bool,
     /// Whether it computes rather than waits.
@@ -272,7 +272,7 @@ impl Builder {
     }
 
     /// Gives the task a copy of that context to begin with, instead of one of its spawner's.
-    pub fn context(mut self, context: LocalContext) -> Self {
+    pub fn context(mut self, context: context::Context) -> Self {
         self.context = Some(context);
         self
     }
