@@ -216,7 +216,8 @@ fn ask_region(delivery: &Delivery) -> bool {
     note_given_back(delivery.target.whose());
     Polling::with(|polling| polling.mark(Marks::LATE));
     let Target::Region(name) = delivery.target else { return false };
-    find_around(|frame| Some(named(frame, name)?.asked = true)).is_some()
+    let ask = |frame: &Frame<'_>| named(frame, name).map(|mut said| said.asked = true);
+    find_around(ask).is_some()
 }
 
 /// Has it wait with the task that runs this code.
