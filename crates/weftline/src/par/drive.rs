@@ -11,6 +11,7 @@ use super::Split;
 use crate::fork::{is_wanted, join};
 use crate::platform::Mutex;
 use crate::platform::global::{AtomicUsize, Ordering};
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// How long a stride is to take: long against a `join` and two looks at the clock, short against what
@@ -30,11 +31,12 @@ where
     C: Fn(A, A) -> A + Sync,
 {
     let value = begin(items.remaining());
-    Work { stride: AtomicUsize::new(1), begin, take, combine }.halve(items, value)
+    let of = PhantomData;
+    Work { stride: AtomicUsize::new(1), begin, take, combine, of }.halve(items, value)
 }
 
 /// What all parts have in common.
-struct Work<B, T, C> {
+struct Work<S, A, B, T, C> {
     /// So many items are a stride, as far as is known. A guess: all of its accesses are relaxed.
     stride: AtomicUsize,
     /// Gives a value to begin with.
@@ -43,18 +45,20 @@ struct Work<B, T, C> {
     take: T,
     /// Makes one value of two.
     combine: C,
+    /// Of such items such values are made.
+    of: PhantomData<fn(S) -> A>,
 }
 
-impl<B, T, C> Work<B, T, C> {
+impl<S, A, B, T, C> Work<S, A, B, T, C>
+where
+    S: Split,
+    A: Send,
+    B: Fn(usize) -> A + Sync,
+    T: Fn(A, S::Item) -> A + Sync,
+    C: Fn(A, A) -> A + Sync,
+{
     /// Takes items into a value, the second half perhaps on another thread.
-    fn halve<S, A>(&self, mut items: S, value: A) -> A
-    where
-        S: Split,
-        A: Send,
-        B: Fn(usize) -> A + Sync,
-        T: Fn(A, S::Item) -> A + Sync,
-        C: Fn(A, A) -> A + Sync,
-    {
+    fn halve(&self, mut items: S, value: A) -> A {
         let count = items.remaining();
         // Relaxed: a guess.
         if count <= self.stride.load(Ordering::Relaxed) {
@@ -82,14 +86,7 @@ impl<B, T, C> Work<B, T, C> {
     }
 
     /// Takes the items of a stride into a value, in one loop.
-    fn stride<S, A>(&self, mut items: S, count: usize, mut value: A) -> A
-    where
-        S: Split,
-        A: Send,
-        B: Fn(usize) -> A + Sync,
-        T: Fn(A, S::Item) -> A + Sync,
-        C: Fn(A, A) -> A + Sync,
-    {
+    fn stride(&self, mut items: S, count: usize, mut value: A) -> A {
         let began = Instant::now();
         while items.remaining() > LOOK_EVERY {
             value = items.fold_front(LOOK_EVERY, value, &self.take);

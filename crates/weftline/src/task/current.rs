@@ -260,7 +260,8 @@ pub(crate) fn assert_not_own(id: Id) {
 /// poll began: all that waits with this waker is polled again soon, or was given up.
 #[inline]
 pub(crate) fn is_woken(waker: &Waker) -> bool {
-    with_current(|header| waker::is_of(waker, header) && header.state.is_notified()) == Some(true)
+    Polling::with(|polling| polling.is_polled_with(waker))
+        && with_current(|header| header.state.is_notified()) == Some(true)
 }
 
 /// The task that is running this code: a spawned one, the main future, a blocking job. `None`

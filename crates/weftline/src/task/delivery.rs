@@ -71,7 +71,7 @@ pub(super) fn is_asked() -> bool {
 
 /// Takes what is asked of the regions around this place and of the task: one delivery for all of it.
 #[inline]
-pub(super) fn take_delivery() -> Option<Delivery> {
+pub(crate) fn take_delivery() -> Option<Delivery> {
     let nothing = !Polling::marks().delivers() && innermost().is_none();
     if nothing { None } else { take_asked() }
 }
@@ -216,7 +216,8 @@ fn ask_region(delivery: &Delivery) -> bool {
     note_given_back(delivery.target.whose());
     Polling::with(|polling| polling.mark(Marks::LATE));
     let Target::Region(name) = delivery.target else { return false };
-    find_around(|frame| named(frame, name).map(|mut said| said.asked = true)).is_some()
+    let ask = |frame: &Frame<'_>| named(frame, name).map(|mut said| said.asked = true);
+    find_around(ask).is_some()
 }
 
 /// Has it wait with the task that runs this code.

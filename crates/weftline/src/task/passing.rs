@@ -63,7 +63,9 @@ impl<O> Passing<O> {
     pub(crate) fn poll_returned(&mut self, cx: &Context<'_>) -> Option<Poll<O>> {
         let passed = self.0.as_mut().filter(|passed| passed.output.is_some())?;
         if passed.deliveries.is_empty() {
-            region::take_here().into_iter().for_each(|delivery| passed.deliveries.keep(delivery));
+            region::take_delivery()
+                .into_iter()
+                .for_each(|delivery| passed.deliveries.keep(delivery));
         }
         if passed.deliveries.hand_on(cx.waker()) {
             return Some(Poll::Pending);
@@ -78,7 +80,7 @@ impl<O> Passing<O> {
     pub(crate) fn give(&mut self, output: O, is_cancelled: bool, cx: &Context<'_>) -> Poll<O> {
         if is_cancelled {
             // Asked to end together with the task: that is no failure of the task.
-            if let Some(delivery) = region::take_here() {
+            if let Some(delivery) = region::take_delivery() {
                 self.hold(delivery);
             }
         }

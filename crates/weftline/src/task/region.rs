@@ -13,8 +13,10 @@
 
 use super::bells::{self, AfterPoll, Bells, OwnBell};
 use super::current::{Marks, Polling, with_current};
-pub(crate) use super::delivery::{Deliveries, Delivery, decline, renew, take_undelivered};
-use super::delivery::{NOBODY, arrived, is_asked, take_delivery, take_over, wake_those_before};
+pub(crate) use super::delivery::{
+    Deliveries, Delivery, decline, renew, take_delivery, take_undelivered,
+};
+use super::delivery::{NOBODY, arrived, is_asked, take_over, wake_those_before};
 use super::extra::Extra;
 use super::notes::{Notes, Said};
 use crate::platform::global::{AtomicU64, Ordering};
@@ -396,11 +398,6 @@ impl Leaf {
     pub(crate) fn close(&mut self) {
         self.0.take_down();
     }
-}
-
-/// For a leaf that is about to be ready: the request that is delivered to it all the same.
-pub(crate) fn take_here() -> Option<Delivery> {
-    take_delivery()
 }
 
 /// What must not be interrupted, from poll to poll.

@@ -1,10 +1,10 @@
 //! From a future to a queued task.
 
-use super::context::Context as LocalContext;
+use super::context;
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
-use super::surroundings::{Spawner, Surroundings};
+use super::surroundings::Surroundings;
 use super::{Admission, Home, Id, JoinHandle, Reason, Roster, harness};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
@@ -248,7 +248,7 @@ pub struct Builder {
     /// What few tasks have; allocated only where asked for.
     extra: Option<Box<Extra>>,
     /// The context it begins with; `None` for its spawner's.
-    context: Option<LocalContext>,
+    context: Option<context::Context>,
     /// Whether the first poll happens at once.
     eager: bool,
     /// Whether it computes rather than waits.
@@ -272,7 +272,7 @@ impl Builder {
     }
 
     /// Gives the task a copy of that context to begin with, instead of one of its spawner's.
-    pub fn context(mut self, context: LocalContext) -> Self {
+    pub fn context(mut self, context: context::Context) -> Self {
         self.context = Some(context);
         self
     }
@@ -437,13 +437,12 @@ impl Builder {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let spawner =
-            if self.inherits_nothing { Spawner::NOBODY } else { Surroundings::of_spawner() };
-        let extra = match self.inherits_nothing {
-            true => self.extra,
-            false => Extra::inherit(self.extra, self.context),
+        let (parent, extra) = if self.inherits_nothing {
+            (None, self.extra)
+        } else {
+            (Surroundings::of_spawner().id, Extra::inherit(self.extra, self.context))
         };
-        let (parent, eager, computes) = (spawner.id, self.eager, self.computes);
+        let (eager, computes) = (self.eager, self.computes);
         let birth = Birth { extra, parent, spawned_at, home, eager, computes };
         // SAFETY: passed on.
         unsafe { birth.launch(roster, future) }

@@ -14,11 +14,6 @@ pub(crate) struct Spawner {
     pub(crate) has_none: bool,
 }
 
-impl Spawner {
-    /// Nobody who would hand anything down.
-    pub(crate) const NOBODY: Self = Self { id: None, has_none: true };
-}
-
 /// What is around some place of the program.
 #[derive(Debug)]
 pub(crate) struct Surroundings {

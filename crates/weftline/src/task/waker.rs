@@ -1,7 +1,7 @@
 //! From a task to a `Waker` and back. A waker holds one reference to its task.
 
 use super::harness;
-use super::raw::{BorrowedWaker, Header, RawTask};
+use super::raw::{BorrowedWaker, RawTask};
 use std::mem::ManuallyDrop;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -23,13 +23,6 @@ pub(crate) unsafe fn borrowed(task: RawTask) -> BorrowedWaker {
 #[inline]
 pub(crate) fn is_for(waker: &Waker, task: RawTask) -> bool {
     std::ptr::eq(waker.data(), task.into_data()) && std::ptr::eq(waker.vtable(), &VTABLE)
-}
-
-/// Whether a waker is one of the task that `header` begins.
-#[inline]
-pub(crate) fn is_of(waker: &Waker, header: &Header) -> bool {
-    let data = std::ptr::from_ref(header).cast();
-    std::ptr::eq(waker.data(), data) && std::ptr::eq(waker.vtable(), &VTABLE)
 }
 
 unsafe fn clone(data: *const ()) -> RawWaker {

@@ -1,7 +1,7 @@
 //! Corners of cancellation: requests, limits and sets that meet in one poll, or move on between two.
 
-use crate::regions::{Boxed, MS, join};
-use crate::rig::{Diary, LONG, runtime_of, within_limit};
+use crate::regions::{Boxed, join};
+use crate::rig::{Diary, LONG, MS, bounded, either, runtime_of, within_limit};
 use crate::selective::{alone, cleaned, selective};
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -11,9 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use weftline::group::gather_results;
 use weftline::task::{self, Status};
 use weftline::time::{sleep, timeout};
-use weftline::{
-    JoinError, JoinHandle, catch_cancel, finally, shield, spawn, uncancellable, yield_now,
-};
+use weftline::{JoinHandle, catch_cancel, finally, spawn, uncancellable, yield_now};
 
 /// As a joining macro: polls both, keeps the value of each until both are there.
 async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
@@ -40,23 +38,6 @@ async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
         }
     })
     .await
-}
-
-/// Until one of them is ready; drops neither.
-async fn either<A: Future + Unpin + ?Sized, B: Future>(a: &mut A, b: B) {
-    let mut b = pin!(b);
-    poll_fn(|cx| {
-        if Pin::new(&mut *a).poll(cx).is_ready() || b.as_mut().poll(cx).is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await
-}
-
-async fn bounded<T>(handle: &mut JoinHandle<T>) -> Option<Result<T, JoinError>> {
-    timeout(LONG, shield(handle)).await.ok()
 }
 
 fn slow() -> JoinHandle<()> {

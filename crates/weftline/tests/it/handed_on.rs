@@ -2,8 +2,8 @@
 //! finds everybody who is to answer it.
 
 use crate::probe::Gate;
-use crate::regions::{Boxed, MS, bounded, flag, join};
-use crate::rig::{LONG, in_virtual_time, runtime_of, until_waiting};
+use crate::regions::{Boxed, flag, join};
+use crate::rig::{LONG, MS, bounded, either, in_virtual_time, runtime_of, until_waiting};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -57,15 +57,6 @@ fn slow_to_end() -> JoinHandle<()> {
         sleep(100 * MS).await;
         cancelled.resume::<()>().await;
     })
-}
-
-/// Runs two futures until the first of them is ready, and drops the other.
-async fn either(a: impl Future, b: impl Future) {
-    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
-    poll_fn(|cx| {
-        if a.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { b.as_mut().poll(cx).map(drop) }
-    })
-    .await;
 }
 
 /// A future that is left, as the loser of a race, after it was asked to end: the request is not

@@ -2,7 +2,7 @@
 //! arrive together with them. Real time; the order is asserted, not how long it took.
 
 use crate::rig::{
-    Diary, LONG, alone, many_times, panic_on_purpose, reporting_runtime, settle, until_waiting,
+    Diary, LONG, MS, alone, many_times, panic_on_purpose, reporting_runtime, settle, until_waiting,
 };
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 use weftline::sync::oneshot;
 use weftline::time::{Deadline, now, sleep, timeout, timeout_at};
 use weftline::{catch_cancel, finally, shield, spawn, task, yield_now};
-
-const MS: Duration = Duration::from_millis(1);
 
 /// How often the current task was asked to end.
 fn requests() -> u32 {

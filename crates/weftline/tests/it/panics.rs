@@ -2,7 +2,7 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    LONG, PanicsWhenDropped, Reports, child, eventually, expect_success, is_child,
+    LONG, MS, PanicsWhenDropped, Reports, child, eventually, expect_success, is_child,
     panic_on_purpose, panic_with, reporting_runtime, settle, until_waiting,
 };
 use std::future::{Future, pending, poll_fn};
@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 use weftline::runtime::Builder;
 use weftline::task::{self, Unhandled, UnhandledKind};
 use weftline::time::{sleep, timeout};
@@ -327,8 +326,6 @@ fn an_error_that_nobody_reads_is_reported_where_that_was_asked_for() {
         );
     }
 }
-
-const MS: Duration = Duration::from_millis(1);
 
 /// What is reported while `future` runs, and by the end of its runtime.
 fn reported(future: impl Future<Output = ()>) -> Vec<String> {

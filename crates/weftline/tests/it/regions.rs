@@ -1,6 +1,8 @@
 //! Regions side by side, one in another, and in the way of each other: none takes what is another's.
 
-use crate::rig::{LONG, runtime_of, until_waiting};
+use crate::rig::{
+    LONG, MS, bounded, panic_on_purpose, reporting_runtime, runtime_of, until_waiting,
+};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,10 +11,10 @@ use std::task::Poll;
 use std::time::Duration;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    GroupError, JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, yield_now,
+    GroupError, JoinError, JoinHandle, Runtime, catch_cancel, exit_stack, finally, group, spawn,
+    task, yield_now,
 };
 
-pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Polls all in each poll, as the joining macros of the ecosystem do.
@@ -29,8 +31,11 @@ pub(crate) fn flag() -> (Arc<AtomicBool>, Arc<AtomicBool>) {
     (flag.clone(), flag)
 }
 
-pub(crate) async fn bounded<T>(handle: &mut JoinHandle<T>) -> Option<Result<T, JoinError>> {
-    timeout(Duration::from_secs(3), weftline::shield(handle)).await.ok()
+/// Asks a task to end once it waits, and tells how it has ended.
+async fn asked_to_end<T>(mut handle: JoinHandle<T>) -> Result<T, JoinError> {
+    until_waiting(&handle).await;
+    handle.cancel();
+    bounded(&mut handle).await.expect("it ends")
 }
 
 #[test]
@@ -38,7 +43,7 @@ fn two_clean_ups_of_one_task_both_run_to_their_end() {
     runtime_of(1).block_on(async {
         let (quick, quick_ran) = flag();
         let (slow, slow_ran) = flag();
-        let mut handle = spawn(join(vec![
+        let handle = spawn(join(vec![
             Box::pin(finally(pending::<()>(), async move { quick.store(true, SeqCst) })),
             Box::pin(finally(pending::<()>(), async move {
                 sleep(5 * MS).await;
@@ -46,9 +51,7 @@ fn two_clean_ups_of_one_task_both_run_to_their_end() {
                 slow.store(true, SeqCst);
             })),
         ]));
-        until_waiting(&handle).await;
-        handle.cancel();
-        let ended = bounded(&mut handle).await.expect("it ends");
+        let ended = asked_to_end(handle).await;
         assert!(ended.unwrap_err().is_cancelled());
         assert!(quick_ran.load(SeqCst), "quick");
         assert!(slow_ran.load(SeqCst), "slow was cut in half by a request handed on twice");
@@ -68,7 +71,7 @@ fn an_awaited_task_is_asked_once_for_one_request() {
         });
         until_waiting(&child).await;
         let seen = child.task();
-        let mut handle = spawn(join(vec![
+        let handle = spawn(join(vec![
             Box::pin(finally(pending::<()>(), async {})),
             Box::pin(async move { drop(child.await) }),
             Box::pin(async {
@@ -77,170 +80,109 @@ fn an_awaited_task_is_asked_once_for_one_request() {
                 }
             }),
         ]));
-        until_waiting(&handle).await;
-        handle.cancel();
-        bounded(&mut handle).await.expect("it ends").unwrap_err();
+        asked_to_end(handle).await.unwrap_err();
         assert_eq!(seen.cancelling(), 1, "requests made of the child for one of its parent");
         assert_eq!(asked.load(SeqCst), 1, "the child's clean-up was let finish");
     });
 }
 
-#[test]
-fn a_request_survives_a_limit_that_ends_its_clean_up() {
+/// A task is asked to end while it awaits `limited` with a limit, which is over before that has
+/// answered: the request is not lost, and ends the task.
+fn survives_a_limit<F>(make: impl FnOnce() -> F)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
     runtime_of(1).block_on(async {
         let (went_on, saw) = flag();
-        let mut handle = spawn(async move {
-            let limited = timeout(20 * MS, finally(pending::<()>(), sleep(LONG))).await;
-            assert!(limited.is_err());
+        let limited = make();
+        let handle = spawn(async move {
+            assert!(timeout(30 * MS, limited).await.is_err());
             sleep(5 * MS).await;
             went_on.store(true, SeqCst);
         });
-        until_waiting(&handle).await;
-        handle.cancel();
-        let ended = bounded(&mut handle).await.expect("it ends");
-        assert!(!saw.load(SeqCst), "the request was lost with the clean-up: {ended:?}");
+        let ended = asked_to_end(handle).await;
+        assert!(!saw.load(SeqCst), "the request was lost: {ended:?}");
     });
 }
 
-// An exit stack keeps only the latest.
 #[test]
-fn an_exit_stack_hands_on_all_it_caught() {
-    runtime_of(1).block_on(async {
-        let (went_on, saw) = flag();
-        let mut handle = spawn(async move {
-            let limited = timeout(
-                20 * MS,
-                weftline::exit_stack(|stack| async move {
-                    stack.push(sleep(LONG));
-                    pending::<()>().await;
-                }),
-            )
-            .await;
-            assert!(limited.is_err());
-            sleep(5 * MS).await;
-            went_on.store(true, SeqCst);
-        });
-        until_waiting(&handle).await;
-        handle.cancel();
-        let ended = bounded(&mut handle).await.expect("it ends");
-        assert!(!saw.load(SeqCst), "the task's request was replaced by the limit's: {ended:?}");
+fn a_request_survives_a_limit_that_ends_its_clean_up() {
+    survives_a_limit(|| finally(pending::<()>(), sleep(LONG)));
+}
+
+#[test]
+fn a_request_survives_a_limit_that_ends_an_exit_stack() {
+    survives_a_limit(|| {
+        exit_stack(|stack| async move {
+            stack.push(sleep(LONG));
+            pending::<()>().await;
+        })
     });
+}
+
+/// A task that answers the second request that is made of it.
+fn answers_the_second() -> JoinHandle<()> {
+    spawn(async {
+        let first = catch_cancel(pending::<()>()).await.unwrap_err();
+        let second = catch_cancel(sleep(LONG)).await.unwrap_err();
+        drop(first);
+        second.resume::<()>().await;
+    })
+}
+
+#[test]
+fn a_request_survives_a_limit_that_asks_an_awaited_task_too() {
+    survives_a_limit(answers_the_second);
+}
+
+#[test]
+fn a_request_survives_a_limit_that_asks_a_shared_task_too() {
+    survives_a_limit(|| answers_the_second().shared());
+}
+
+/// The body of a group awaits a child that is asked to end since another one has failed: that is
+/// the only failure.
+async fn awaits_a_child_while_another_one_fails() {
+    let error: GroupError<String> = spawn(group(|g| async move {
+        let waits = g.spawn(pending::<Result<(), String>>());
+        g.spawn(async { Err::<(), _>("boom".to_owned()) });
+        waits.await.map_err(|error| format!("joined: {error}"))?;
+        Ok(())
+    }))
+    .await
+    .unwrap()
+    .unwrap_err();
+    assert_eq!(error.to_string(), "1 error in a group: boom");
 }
 
 #[test]
 fn a_child_asked_to_end_with_the_body_is_no_failure_of_the_body() {
-    runtime_of(1).block_on(async {
-        for _ in 0..50 {
-            let error: GroupError<String> = spawn(group(|g| async move {
-                let waits = g.spawn(pending::<Result<(), String>>());
-                g.spawn(async { Err::<(), _>("boom".to_owned()) });
-                waits.await.map_err(|error| format!("joined: {error}"))?;
-                Ok(())
-            }))
-            .await
-            .unwrap()
-            .unwrap_err();
-            assert_eq!(error.to_string(), "1 error in a group: boom");
-        }
-    });
-}
-
-#[test]
-fn a_child_asked_to_end_with_the_body_is_no_failure_of_the_body_on_many_workers() {
-    runtime_of(4).block_on(async {
-        for round in 0..5000 {
-            let error: GroupError<String> = spawn(group(|g| async move {
-                let waits = g.spawn(pending::<Result<(), String>>());
-                g.spawn(async { Err::<(), _>("boom".to_owned()) });
-                waits.await.map_err(|error| format!("joined: {error}"))?;
-                Ok(())
-            }))
-            .await
-            .unwrap()
-            .unwrap_err();
-            assert_eq!(error.to_string(), "1 error in a group: boom", "round {round}");
-        }
-    });
-}
-
-#[test]
-fn a_child_asked_to_end_with_the_body_is_no_failure_deterministic() {
-    for seed in 0..64 {
-        let runtime = weftline::Runtime::builder().deterministic(seed).build().unwrap();
-        let error: GroupError<String> = runtime.block_on(async {
-            spawn(group(|g| async move {
-                let waits = g.spawn(pending::<Result<(), String>>());
-                g.spawn(async { Err::<(), _>("boom".to_owned()) });
-                waits.await.map_err(|error| format!("joined: {error}"))?;
-                Ok(())
-            }))
-            .await
-            .unwrap()
-            .unwrap_err()
+    for (workers, rounds) in [(1, 50), (4, 5000)] {
+        runtime_of(workers).block_on(async {
+            for _ in 0..rounds {
+                awaits_a_child_while_another_one_fails().await;
+            }
         });
-        assert_eq!(error.to_string(), "1 error in a group: boom", "seed {seed}");
     }
 }
 
 #[test]
-fn a_shared_handle_keeps_the_tasks_request_when_a_limit_is_over_too() {
-    runtime_of(1).block_on(async {
-        let shared = spawn(async {
-            let first = catch_cancel(pending::<()>()).await.unwrap_err();
-            let second = catch_cancel(sleep(LONG)).await.unwrap_err();
-            drop(first);
-            second.resume::<()>().await;
-        })
-        .shared();
-        let (went_on, saw) = flag();
-        let mut handle = spawn(async move {
-            let limited = timeout(30 * MS, shared).await;
-            assert!(limited.is_err());
-            sleep(5 * MS).await;
-            went_on.store(true, SeqCst);
-        });
-        until_waiting(&handle).await;
-        handle.cancel();
-        let ended = bounded(&mut handle).await.expect("it ends");
-        assert!(!saw.load(SeqCst), "the request was replaced by the limit's: {ended:?}");
-    });
-}
-
-// The same with a plain handle, which keeps all: a control.
-#[test]
-fn control_a_handle_keeps_the_tasks_request_when_a_limit_is_over_too() {
-    runtime_of(1).block_on(async {
-        let child = spawn(async {
-            let first = catch_cancel(pending::<()>()).await.unwrap_err();
-            let second = catch_cancel(sleep(LONG)).await.unwrap_err();
-            drop(first);
-            second.resume::<()>().await;
-        });
-        let (went_on, saw) = flag();
-        let mut handle = spawn(async move {
-            drop(timeout(30 * MS, child).await);
-            sleep(5 * MS).await;
-            went_on.store(true, SeqCst);
-        });
-        until_waiting(&handle).await;
-        handle.cancel();
-        let ended = bounded(&mut handle).await.expect("it ends");
-        assert!(!saw.load(SeqCst), "{ended:?}");
-    });
+fn a_child_asked_to_end_with_the_body_is_no_failure_in_whatever_course() {
+    for seed in 0..64 {
+        let runtime = Runtime::builder().deterministic(seed).build().unwrap();
+        runtime.block_on(awaits_a_child_while_another_one_fails());
+    }
 }
 
 #[test]
 fn a_panic_is_not_lost_where_the_clean_up_is_asked_to_end() {
-    use crate::rig::{panic_on_purpose, reporting_runtime};
     let (runtime, reports) = reporting_runtime(1);
     let ended = runtime.block_on(async {
-        let mut handle = spawn(weftline::exit_stack(|stack| async move {
+        let handle = spawn(exit_stack(|stack| async move {
             stack.push(sleep(LONG));
             panic_on_purpose("in the body");
         }));
-        until_waiting(&handle).await;
-        handle.cancel();
-        bounded(&mut handle).await.expect("it ends")
+        asked_to_end(handle).await
     });
     let is_panic = ended.as_ref().is_err_and(JoinError::is_panic);
     assert!(is_panic || !reports.all().is_empty(), "nobody hears of the panic: {ended:?}");
@@ -270,7 +212,7 @@ fn no_foreign_code_runs_under_the_lock_of_a_deadline() {
 #[test]
 fn callbacks_take_the_same_course_in_a_deterministic_runtime() {
     let course = |spin: Duration| {
-        let runtime = weftline::Runtime::builder().deterministic(7).build().unwrap();
+        let runtime = Runtime::builder().deterministic(7).build().unwrap();
         let order = Arc::new(std::sync::Mutex::new(Vec::new()));
         runtime.block_on(async {
             for number in 0..20 {
@@ -301,7 +243,7 @@ fn callbacks_take_the_same_course_in_a_deterministic_runtime() {
 fn a_handed_on_request_of_a_group_does_not_cut_a_clean_up_beside_it() {
     runtime_of(1).block_on(async {
         let (slow, slow_ran) = flag();
-        let mut handle = spawn(join(vec![
+        let handle = spawn(join(vec![
             Box::pin(async {
                 drop(
                     group(|g| async move {
@@ -318,9 +260,7 @@ fn a_handed_on_request_of_a_group_does_not_cut_a_clean_up_beside_it() {
                 slow.store(true, SeqCst);
             })),
         ]));
-        until_waiting(&handle).await;
-        handle.cancel();
-        bounded(&mut handle).await.expect("it ends").unwrap_err();
+        asked_to_end(handle).await.unwrap_err();
         assert!(slow_ran.load(SeqCst), "the clean-up was cut");
     });
 }

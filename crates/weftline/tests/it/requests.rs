@@ -3,7 +3,7 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    Diary, LONG, alone, eventually, many_times, reporting_runtime, runtime_of, until_waiting,
+    Diary, LONG, MS, alone, eventually, many_times, reporting_runtime, runtime_of, until_waiting,
     within_limit,
 };
 use std::future::pending;
@@ -17,8 +17,6 @@ use weftline::runtime::Grace;
 use weftline::sync::oneshot;
 use weftline::time::sleep;
 use weftline::{Handle, JoinHandle, catch_cancel, finally, shield, spawn, task, yield_now};
-
-const MS: Duration = Duration::from_millis(1);
 
 // AT-CAN-01
 #[test]

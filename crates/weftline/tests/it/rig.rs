@@ -3,17 +3,23 @@
 
 use crate::probe::Gate;
 use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::runtime::Builder;
 use weftline::task::{Id, Status, Unhandled, UnhandledKind};
-use weftline::{JoinError, JoinHandle, Runtime, yield_now};
+use weftline::time::timeout;
+use weftline::{JoinError, JoinHandle, Runtime, shield, yield_now};
 
 /// Far longer than anything here takes, also on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
+/// What most things here take in times of their own.
+pub(crate) const MS: Duration = Duration::from_millis(1);
 /// How often [`many_times`] runs a body.
 const ROUNDS: usize = 200;
 /// Tells a test that it runs in a child process of itself.
@@ -173,6 +179,20 @@ pub(crate) async fn until_waiting<T>(handle: &JoinHandle<T>) {
         assert!(!handle.is_finished(), "it has ended, and waits no more");
         yield_now().await;
     }
+}
+
+/// How a task has ended; none, where that takes far too long. It is not asked to.
+pub(crate) async fn bounded<T>(handle: &mut JoinHandle<T>) -> Option<Result<T, JoinError>> {
+    timeout(LONG / 2, shield(handle)).await.ok()
+}
+
+/// Polls two futures, of which the first has the first say, until one of them is ready.
+pub(crate) async fn either(a: impl Future, b: impl Future) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|cx| {
+        if a.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { b.as_mut().poll(cx).map(drop) }
+    })
+    .await;
 }
 
 /// Runs a test that might hang on a thread of its own, and fails if it does.

@@ -1,8 +1,8 @@
 //! Regions inside of a combinator that polls only what was woken, as unordered sets of futures do:
 //! they hear of requests as all others.
 
-use crate::regions::{Boxed, MS};
-use crate::rig::{Diary, LONG, until_waiting, within_limit};
+use crate::regions::Boxed;
+use crate::rig::{Diary, LONG, MS, until_waiting, within_limit};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};

@@ -3,8 +3,8 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    LONG, alone, eventually, holder, many_times, panic_on_purpose, reporting_runtime, runtime_of,
-    until_waiting, within_limit,
+    LONG, MS, alone, eventually, holder, many_times, panic_on_purpose, reporting_runtime,
+    runtime_of, until_waiting, within_limit,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -15,8 +15,6 @@ use weftline::runtime::Grace;
 use weftline::task::{Builder, Id, Task};
 use weftline::time::sleep;
 use weftline::{Handle, Runtime, spawn, spawn_blocking, task, yield_now};
-
-const MS: Duration = Duration::from_millis(1);
 
 // AT-TH-01
 #[test]

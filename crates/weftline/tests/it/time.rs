@@ -1,7 +1,7 @@
 //! Time as a user sees it. Where a test can, it has virtual time, and asserts instants; where time
 //! is real it asserts order and "never early", and for "soon enough" leaves room for a busy machine.
 
-use crate::rig::Random;
+use crate::rig::{MS, Random};
 use futures_core::Stream;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -16,7 +16,6 @@ use weftline::time::{
 use weftline::{Runtime, spawn, yield_now};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const MS: Duration = Duration::from_millis(1);
 
 fn runtime(workers: usize) -> Runtime {
     Runtime::builder().workers(workers).build().expect("the runtime starts")
