@@ -91,6 +91,10 @@ impl Registry {
         R: Send,
     {
         let threads = self.num_threads();
+        if self.is_played() {
+            // One thread is all of them.
+            return (0..threads).map(|index| BroadcastContext::with(self, index, &op)).collect();
+        }
         let results: Vec<_> = (0..threads).map(|_| Mutex::new(None)).collect();
         let open = Arc::new(AtomicUsize::new(threads));
         let end = End::new();

@@ -1,8 +1,10 @@
 //! `join`: Weftline's, which moves to a pool where there is none, and tells who was moved.
+//!
+//! A fork inside of another one is where it should be already, since the outermost was moved there. So
+//! almost all of them are Weftline's and nothing more.
 
 use crate::place::{self, Ground, thread_mark};
 use std::marker::PhantomData;
-use weftline::foundation::is_outermost;
 
 /// Calls both closures, possibly at the same time, and returns what they give.
 ///
@@ -81,9 +83,8 @@ where
     }
 }
 
-/// On a thread of a pool: a fork that is its outermost is offered to whoever comes, since `a` may
-/// count on that.
-#[inline]
+/// The outermost fork of a thread of a pool: it is offered to whoever comes, since `a` may count on
+/// that.
 fn in_pool<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -91,9 +92,6 @@ where
     RA: Send,
     RB: Send,
 {
-    if !is_outermost() {
-        return weftline::join(a, b);
-    }
     let offer_and_call = || {
         offer();
         a()

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use weftline::Handle;
-use weftline::foundation::{runtime_here, set_aside};
+use weftline::foundation::{is_outermost, runtime_here, set_aside};
 
 thread_local! {
     /// The pool that this thread is of.
@@ -54,7 +54,7 @@ pub(crate) enum Place {
 pub(crate) enum Ground {
     /// A thread of a pool that has others.
     Pool,
-    /// In a runtime of others, or alone: nothing more is to be done.
+    /// Inside of another fork, in a runtime of others, or alone: nothing more is to be done.
     Plain,
     /// In no runtime.
     Outside,
@@ -86,6 +86,9 @@ pub(crate) fn set_member(member: Option<Rc<Member>>) {
 /// What the calling thread forks on.
 #[inline]
 pub(crate) fn ground() -> Ground {
+    if !is_outermost() {
+        return Ground::Plain;
+    }
     match member() {
         Some(member) if member.registry.num_threads() > 1 => Ground::Pool,
         Some(_) => Ground::Plain,

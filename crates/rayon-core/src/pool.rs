@@ -155,6 +155,11 @@ impl Registry {
         self.options.is_none()
     }
 
+    /// Whether one thread plays all workers.
+    pub(crate) fn is_played(&self) -> bool {
+        self.handle.get().is_some_and(|handle| handle.seed().is_some())
+    }
+
     pub(crate) fn options(&self) -> Option<&Options> {
         self.options.as_ref()
     }
@@ -208,16 +213,14 @@ impl Registry {
     pub(crate) fn offer_fork(self: &Arc<Self>, index: usize) {
         let Some(fork) = OfferedFork::oldest() else { return };
         let mut forks = locked(&self.lanes[index].forks);
-        let before = forks.len();
-        let all = std::mem::take(&mut *forks).into_iter();
-        let (open, done): (VecDeque<_>, VecDeque<_>) = all.partition(OfferedFork::is_open);
-        *forks = open;
+        // Of those that the thread has put here itself the newest end first.
+        let is_done = forks.back().is_some_and(|newest| !newest.is_open());
+        let done = if is_done { forks.pop_back() } else { None };
         forks.push_back(fork);
-        let after = forks.len();
         drop(forks);
-        drop(done);
-        self.waiting.fetch_add(after, Ordering::Relaxed);
-        self.waiting.fetch_sub(before, Ordering::Relaxed);
+        if done.is_none() {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
         self.invite();
     }
 

@@ -19,7 +19,7 @@ pub fn runtime_of(handle: &Handle) -> usize {
     handle.key()
 }
 
-/// Has a worker call `call`, which must not unwind, outside of any task.
+/// Has a worker call `call`, which computes and must not unwind, outside of any task.
 pub fn post(handle: &Handle, call: impl FnOnce() + Send + 'static) {
     handle.post(call);
 }

@@ -249,6 +249,28 @@ fn a_part_of_an_iterator_may_broadcast() {
 }
 
 #[test]
+fn all_of_it_works_where_one_thread_plays_the_workers() {
+    ends(|| {
+        let runtime = Runtime::builder().deterministic(7).build().unwrap();
+        let done = runtime.block_on(async {
+            let task = weftline::spawn(async {
+                let indices = rayon::broadcast(|context| context.index());
+                let sum: usize = (0..1000).into_par_iter().sum();
+                let count = AtomicUsize::new(0);
+                rayon::scope(|scope| {
+                    scope.spawn_broadcast(|_, _| {
+                        count.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+                (indices, sum, count.into_inner())
+            });
+            task.await.unwrap()
+        });
+        assert_eq!(done, (vec![0, 1, 2, 3], 499_500, 4));
+    });
+}
+
+#[test]
 fn yielding_in_a_task_runs_what_was_spawned() {
     ends(|| {
         let (runtime, _) = runtime(1);

@@ -4,7 +4,7 @@ use super::context::{self, EnterGuard};
 use super::instance::Instance;
 use crate::job::Job;
 use crate::scheduler::{Trace, index_here};
-use crate::task::{self, JoinError, JoinHandle, Paced, Roster, Task};
+use crate::task::{self, JoinError, JoinHandle, Paced, Reason, Roster, Task};
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::fmt;
 use std::future::Future;
@@ -305,9 +305,9 @@ impl Handle {
         Arc::as_ptr(&self.instance).addr()
     }
 
-    /// Has a worker call `call`, which must not unwind.
+    /// Has a worker call `call`, which computes and must not unwind.
     pub(crate) fn post(&self, call: impl FnOnce() + Send + 'static) {
-        self.instance.shared.give(Job::of_call(call));
+        self.instance.shared.give_any(Job::of_call(call), Reason::Computes);
     }
 
     /// Has the worker with that index call `call`, which must not unwind.

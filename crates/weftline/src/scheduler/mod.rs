@@ -255,6 +255,14 @@ impl Shared {
         }
     }
 
+    /// Queues a job for any worker, for that reason.
+    #[inline]
+    pub(crate) fn give_any(self: &Arc<Self>, job: Job, reason: Reason) {
+        if let Some(job) = worker::schedule_here(self, job, reason) {
+            self.inject(job, reason);
+        }
+    }
+
     /// Queues a job for one worker alone, which may be the calling one.
     pub(crate) fn give_to(self: &Arc<Self>, worker: usize, job: Job) {
         if let Some(job) = worker::schedule_pinned_here(self, worker, job) {
@@ -386,9 +394,7 @@ impl Schedule for Entrance {
     fn schedule(&self, job: Job, home: Home, reason: Reason) {
         let shared = &self.0;
         if home == Home::ANY {
-            if let Some(job) = worker::schedule_here(shared, job, reason) {
-                shared.inject(job, reason);
-            }
+            shared.give_any(job, reason);
         } else if let Some(worker) = home.pinned_to() {
             shared.give_to(worker, job);
         } else {
