@@ -36,4 +36,4 @@ mod shield;
 pub use catch::{Cancelled, CatchCancel, Resume, catch_cancel, checkpoint};
 pub use exit_stack::{ExitStack, exit_stack};
 pub use finally::{Finally, finally};
-pub use shield::{Shield, Uncancellable, shield, uncancellable};
+pub use shield::{Shield, Shieldable, Uncancellable, shield, uncancellable};

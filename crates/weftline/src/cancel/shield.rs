@@ -38,9 +38,35 @@ use std::task::{Context, Poll};
 ///     assert_eq!(write.await.unwrap(), "written");
 /// });
 /// ```
-pub fn shield<T, H: BorrowMut<JoinHandle<T>> + Unpin>(handle: H) -> Shield<T, H> {
+pub fn shield<T, H: Shieldable<T>>(handle: H) -> Shield<T, H> {
     Shield { handle, output: PhantomData }
 }
+
+/// What [`shield`] takes: a [`JoinHandle`], or a `&mut` of one.
+///
+/// # Examples
+///
+/// Any other future is to be spawned first:
+///
+/// ```compile_fail,E0277
+/// let _ = weftline::shield(async { 1 });
+/// ```
+///
+/// ```
+/// weftline::run(async {
+///     let shielded = weftline::shield(weftline::spawn(async { 1 }));
+///     assert_eq!(shielded.await.unwrap(), 1);
+/// });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handle of a task",
+    label = "neither a `JoinHandle` nor a `&mut` of one",
+    note = "`spawn` the future and shield its handle, or use `uncancellable`"
+)]
+pub trait Shieldable<T>: BorrowMut<JoinHandle<T>> + Unpin {}
+
+impl<T> Shieldable<T> for JoinHandle<T> {}
+impl<T> Shieldable<T> for &mut JoinHandle<T> {}
 
 /// An awaited task that requests to end do not reach; made by [`shield`].
 ///
@@ -55,7 +81,7 @@ pub struct Shield<T, H = JoinHandle<T>> {
     output: PhantomData<fn() -> T>,
 }
 
-impl<T, H: BorrowMut<JoinHandle<T>> + Unpin> Future for Shield<T, H> {
+impl<T, H: Shieldable<T>> Future for Shield<T, H> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

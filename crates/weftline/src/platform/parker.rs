@@ -87,6 +87,13 @@ impl Parker {
         self.go(ELSEWHERE)
     }
 
+    /// For an owner that is elsewhere: whether the token has come meanwhile. It stays there.
+    pub(crate) fn is_called(&self) -> bool {
+        // Relaxed: what was notified there and is seen to be so orders; who gives the token later
+        // notifies after that.
+        self.state.load(Ordering::Relaxed) == NOTIFIED
+    }
+
     /// Ends what [`Parker::go_elsewhere`] began. True: the token came, and is taken.
     pub(crate) fn come_back(&self) -> bool {
         // Acquire: pairs with the Release in `unpark`.

@@ -102,7 +102,9 @@ impl Local {
             parker.park(limit);
         } else if parker.go_elsewhere() {
             acts = self.pass_time();
-            if !acts {
+            // A look into the driver meanwhile may have used up the notification of whoever has
+            // called this worker.
+            if !acts && !parker.is_called() {
                 self.turn_driver(limit);
             }
             parker.come_back();

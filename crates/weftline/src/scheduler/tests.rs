@@ -449,3 +449,16 @@ fn virtual_time_stands_still_until_a_posted_job_has_run() {
         assert_eq!(ran_at.load(Ordering::Relaxed), 0, "time passed before the job ran");
     });
 }
+
+#[test]
+fn a_job_from_outside_wakes_the_worker_that_would_let_time_pass() {
+    model(|| {
+        let (roster, _shared, mut workers) = scheduler_by(Time::Virtual, 1);
+        let worker = workers.remove(0);
+        let thread = thread::spawn(move || worker.run_one_job());
+        // This thread is no actor, as one that spawns and is not inside of `block_on`.
+        let handle = Builder::new().spawn_in(&roster, async {});
+        thread.join().unwrap();
+        assert!(handle.is_finished());
+    });
+}
