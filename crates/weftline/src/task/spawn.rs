@@ -198,7 +198,7 @@ where
 /// to have what it gives.
 ///
 /// The closure holds its worker until it returns; it may split its work by [`join`](crate::join) and
-/// [`scope`](crate::scope). It begins with the caller's [context](crate::context).
+/// [`scope`](crate::scope). It begins with the caller's context.
 ///
 /// # Cancellation
 ///
