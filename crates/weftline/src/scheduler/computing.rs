@@ -5,8 +5,8 @@
 //! called for what this one leaves behind. So jobs that are known to compute wait here: what was given
 //! to `compute`, and tasks that yield out of a poll which was found to be stuck.
 //!
-//! A worker looks here when it has nothing else, and at every second upkeep before anything else, so that
-//! neither kind keeps the other out. A relief worker may take something while a worker sleeps, or while
+//! A worker looks here when it has nothing else. Where it always has, the two kinds have equal shares of
+//! its time: after a job that computes the others go first for as long as that took. A relief worker may take something while a worker sleeps, or while
 //! fewer threads run than there are workers, since the others block: the monitor says so.
 
 use super::Shared;
@@ -14,6 +14,10 @@ use super::worker::Local;
 use crate::job::Job;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::deque::{Injector, Steal};
+use std::cell::Cell;
+
+/// The longest that jobs which compute wait for others at a worker, in nanoseconds.
+const LONGEST_REST_NS: u64 = 10_000_000;
 
 /// The queue of jobs that compute.
 pub(super) struct Computing {
@@ -78,16 +82,66 @@ impl Shared {
     }
 }
 
-impl Local {
-    /// The oldest job that computes, if that is for this worker.
-    pub(super) fn take_computing(&self) -> Option<Job> {
-        if self.shared.has_computing(self.index) { self.shared.computing.take() } else { None }
+/// When jobs that compute have their turn at one worker.
+pub(super) struct Turn {
+    /// When the one that it runs was taken; `None`: it runs none.
+    began_ns: Cell<Option<u64>>,
+    /// Until when others go first.
+    rests_until_ns: Cell<u64>,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        Self { began_ns: Cell::new(None), rests_until_ns: Cell::new(0) }
     }
 
-    /// At every second call as [`Self::take_computing`]: for upkeep.
-    pub(super) fn take_computing_in_turn(&self) -> Option<Job> {
-        let turn = !self.computing_turn.get();
-        self.computing_turn.set(turn);
-        if turn { self.take_computing() } else { None }
+    /// Whether the worker has run a job that computes since the last call: then others go first for as
+    /// long.
+    pub(super) fn ends(&self, now_ns: u64) -> bool {
+        let Some(began_ns) = self.began_ns.take() else { return false };
+        let took_ns = now_ns.saturating_sub(began_ns);
+        self.rests_until_ns.set(now_ns + took_ns.min(LONGEST_REST_NS));
+        true
+    }
+}
+
+impl Local {
+    /// The oldest job that computes, if that is for this worker. An upkeep follows it at once.
+    pub(super) fn take_computing(&self) -> Option<Job> {
+        if !self.shared.has_computing(self.index) {
+            return None;
+        }
+        let job = self.shared.computing.take()?;
+        self.turn.began_ns.set(Some(self.shared.clock.system_ns()));
+        self.until_upkeep.set(1);
+        Some(job)
+    }
+
+    /// As [`Self::take_computing`] where other jobs may wait, if they have had their share. They are
+    /// left for others to take.
+    pub(super) fn take_computing_in_turn(&self, now_ns: u64) -> Option<Job> {
+        if now_ns < self.turn.rests_until_ns.get() || !self.shared.has_computing(self.index) {
+            return None;
+        }
+        self.leave_to_others();
+        self.take_computing()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_go_first_for_as_long_as_a_job_computed() {
+        let turn = Turn::new();
+        assert!(!turn.ends(5), "there was none");
+        turn.began_ns.set(Some(100));
+        assert!(turn.ends(150));
+        assert_eq!(turn.rests_until_ns.get(), 200);
+        assert!(!turn.ends(160), "that was told");
+        turn.began_ns.set(Some(200));
+        assert!(turn.ends(200 + 2 * LONGEST_REST_NS));
+        assert_eq!(turn.rests_until_ns.get(), 200 + 3 * LONGEST_REST_NS, "not for ever");
     }
 }

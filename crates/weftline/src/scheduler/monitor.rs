@@ -290,13 +290,8 @@ impl Shared {
 impl Local {
     /// This worker is about to block inside of a job: it leaves what others can take.
     pub(super) fn begin_blocking(&self) {
+        self.leave_to_others();
         let remote = &self.shared.remotes[self.index];
-        if let Some(job) = remote.slot.take() {
-            self.queue.push(job);
-        }
-        if !self.queue.is_empty() {
-            self.shared.work_posted();
-        }
         remote.activity.note_stuck(remote.activity.count());
         self.shared.one_is_stuck();
     }

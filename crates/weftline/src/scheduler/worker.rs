@@ -1,6 +1,7 @@
 //! A worker: the loop that finds a job, runs it, and parks when there is none.
 
 use super::activity::{ASLEEP, BEGUN, OTHER, is_asleep, polls_of};
+use super::computing::Turn;
 use super::forks::Asking;
 use super::monitor::Monitor;
 use super::queues::steal_from;
@@ -57,14 +58,14 @@ pub(crate) struct Local {
     pinned: RefCell<VecDeque<Job>>,
     /// What was begun, as in `Activity`.
     begun: Cell<u64>,
-    /// Whether the last upkeep looked for a job that computes first.
-    pub(super) computing_turn: Cell<bool>,
+    /// When jobs that compute have their turn.
+    pub(super) turn: Turn,
     /// Whether a pinned job came first when there were jobs of both kinds.
     pinned_turn: Cell<bool>,
     /// Jobs taken from the slot in a row.
     slot_runs: Cell<u32>,
     /// Polls until the next upkeep.
-    until_upkeep: Cell<u32>,
+    pub(super) until_upkeep: Cell<u32>,
     /// Polls between two upkeeps: as many as fit into `UPKEEP_EVERY_NS`.
     polls_per_upkeep: Cell<u32>,
     /// When the last upkeep was.
@@ -98,7 +99,7 @@ impl Local {
             queue,
             pinned: RefCell::default(),
             begun: Cell::new(begun),
-            computing_turn: Cell::new(false),
+            turn: Turn::new(),
             pinned_turn: Cell::new(false),
             slot_runs: Cell::new(0),
             until_upkeep: Cell::new(1),
@@ -260,7 +261,11 @@ impl Local {
         // What polls cost and the kernel brings goes by the system's time, whatever the runtime's.
         let system_ns = self.shared.clock.system_ns();
         let now_ns = self.shared.clock.ns_at(system_ns);
-        self.adapt_upkeep(system_ns);
+        if self.turn.ends(system_ns) {
+            self.begin_round(system_ns, self.polls_per_upkeep.get());
+        } else {
+            self.adapt_upkeep(system_ns);
+        }
         self.expire_timers(now_ns);
         let needs_help = self.shared.monitor.as_ref().is_some_and(Monitor::needs_help);
         if needs_help {
@@ -275,9 +280,19 @@ impl Local {
             // What a small harvest left, too: by now it is worth another worker.
             self.shared.work_posted();
         }
-        self.take_computing_in_turn()
+        self.take_computing_in_turn(system_ns)
             .or_else(|| self.take_injected())
             .or_else(|| if needs_help { self.rob_the_stuck() } else { None })
+    }
+
+    /// Leaves what it has to others, before something that lasts.
+    pub(super) fn leave_to_others(&self) {
+        if let Some(job) = self.shared.remotes[self.index].slot.take() {
+            self.queue.push(job);
+        }
+        if !self.queue.is_empty() {
+            self.shared.work_posted();
+        }
     }
 
     /// Whether the queue holds more than the job that this worker takes next. One from outside
@@ -293,14 +308,19 @@ impl Local {
     /// Chooses after how many polls the next upkeep comes.
     fn adapt_upkeep(&self, now_ns: u64) {
         let spent = now_ns.saturating_sub(self.last_upkeep_ns.get()).max(1);
-        self.last_upkeep_ns.set(now_ns);
         let per_upkeep = u64::from(self.polls_per_upkeep.get());
         let fitting =
             (per_upkeep * UPKEEP_EVERY_NS / spent).clamp(1, u64::from(MAX_POLLS_PER_UPKEEP));
         // At most doubling: one short round says little about the next.
         let next = u32::try_from(fitting.min(per_upkeep * 2)).unwrap_or(MAX_POLLS_PER_UPKEEP);
-        self.polls_per_upkeep.set(next);
-        self.until_upkeep.set(next);
+        self.begin_round(now_ns, next);
+    }
+
+    /// The next upkeep comes after so many polls.
+    fn begin_round(&self, now_ns: u64, polls: u32) {
+        self.last_upkeep_ns.set(now_ns);
+        self.polls_per_upkeep.set(polls);
+        self.until_upkeep.set(polls);
     }
 
     /// Harvests what is due among this worker's timers.

@@ -169,6 +169,31 @@ fn spins(stop: Arc<AtomicBool>) -> (impl Future<Output = ()> + Send, Arc<AtomicU
 }
 
 #[test]
+fn jobs_that_compute_and_other_tasks_have_equal_shares_of_a_worker() {
+    const JOBS: u64 = 100;
+    const LENGTH: Duration = Duration::from_micros(300);
+    within_limit(|| {
+        let runtime = runtime_of(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (spin, polls) = spins(stop.clone());
+        let spinning = runtime.spawn(spin);
+        eventually("it spins", || polls.load(Ordering::Relaxed) > 0);
+        let compute = || {
+            let began = Instant::now();
+            while began.elapsed() < LENGTH {}
+        };
+        let before = polls.load(Ordering::Relaxed);
+        let jobs: Vec<_> = (0..JOBS).map(|_| runtime.handle().compute(compute)).collect();
+        jobs.into_iter().for_each(|job| job.wait().unwrap());
+        let meanwhile = polls.load(Ordering::Relaxed) - before;
+        stop.store(true, Ordering::Relaxed);
+        spinning.wait().unwrap();
+        // Some hundreds have room in one share.
+        assert!(meanwhile >= 20 * JOBS, "{meanwhile} polls beside {JOBS} jobs");
+    });
+}
+
+#[test]
 fn a_task_that_wakes_itself_starves_neither_timers_nor_outside_threads() {
     within_limit(|| {
         let runtime = runtime_of(1);

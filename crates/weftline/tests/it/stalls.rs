@@ -545,12 +545,16 @@ fn debugging_tells_of_slow_polls_on_standard_error() {
     const NAME: &str = "stalls::debugging_tells_of_slow_polls_on_standard_error";
     if crate::rig::is_child() {
         let runtime = Runtime::builder().workers(1).debug(true).build().unwrap();
-        runtime.spawn(async { thread::sleep(STUCK) }).wait().unwrap();
+        let blocks = async {
+            let named = weftline::task::Builder::new().name("the one that blocks");
+            named.spawn(async { thread::sleep(STUCK) }).await
+        };
+        runtime.block_on(blocks).unwrap();
         return;
     }
     let output = crate::rig::child(NAME).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     crate::rig::expect_success(NAME, output);
     assert_eq!(said.matches("weftline: a poll has taken 1").count(), 1, "{said}");
-    assert!(said.contains("stalls.rs"), "{said}");
+    assert!(said.contains("stalls.rs") && said.contains("the one that blocks"), "{said}");
 }
