@@ -56,6 +56,10 @@ impl fmt::Debug for Scope<'_> {
 /// newest first; while it waits for others it runs nothing but jobs of this scope and their forks. The
 /// jobs see what forks see: the task, its requests to end, and its task-local variables.
 ///
+/// It holds the thread until then. The scope to await, for jobs that take long, is a
+/// [group](crate::group::group) with [`Group::compute`](crate::group::Group::compute): those jobs own what
+/// they work on.
+///
 /// # Panics
 ///
 /// If `body` or a job does, once all have ended; with the first panic.

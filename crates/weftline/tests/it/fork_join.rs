@@ -141,8 +141,9 @@ fn a_panic_waits_for_a_fork_on_another_thread() {
 
 #[test]
 fn a_lock_may_be_held_across_a_join() {
-    // A worker joins with a lock in its hands, and a job that wants the lock is queued there while it
-    // waits for its fork. If it ran that job meanwhile, it would wait for itself.
+    // What rayon#592 and rayon#1142 are about. A worker joins with a lock in its hands, and a job that
+    // wants the lock is queued there while it waits for its fork. If it ran that job
+    // meanwhile, it would wait for itself.
     let runtime = runtime_of(2);
     let _entered = runtime.handle().enter();
     let lock = Arc::new(Mutex::new(0));
@@ -172,7 +173,8 @@ fn a_lock_may_be_held_across_a_join() {
 
 #[test]
 fn a_wait_runs_no_other_work_on_its_stack() {
-    // How deep a thread stands in jobs of this test: waiting for a part of one never begins another.
+    // What rayon#1311 is about. How deep a thread stands in jobs of this test: waiting for a part of
+    // one never begins another.
     thread_local! { static DEPTH: std::cell::Cell<usize> = const { std::cell::Cell::new(0) }; }
     let runtime = runtime_of(4);
     let _entered = runtime.handle().enter();
@@ -193,24 +195,38 @@ fn a_wait_runs_no_other_work_on_its_stack() {
 
 #[test]
 fn the_stack_is_as_deep_as_calls_are_nested() {
-    // The lowest address of the stack that a leaf sees on the thread it runs on, below where its thread
-    // began to run the tree.
-    fn tree(levels: u32, top: usize) -> usize {
-        let here = 0_u8;
-        let used = top.abs_diff(&raw const here as usize);
-        if levels == 0 {
+    // What rayon#854 is about: there a waiting thread stacks up whatever it steals.
+    const LEVELS: usize = 14;
+    thread_local! {
+        // How many calls of `tree` this thread is in, and where the first one's frame is.
+        static NESTED: std::cell::Cell<(usize, usize)> = const { std::cell::Cell::new((0, 0)) };
+    }
+    /// The most calls on top of each other on one thread, and the most bytes they take.
+    fn tree(levels: usize) -> (usize, usize) {
+        let frame = 0_u8;
+        let here = &raw const frame as usize;
+        let (nested, first) = NESTED.get();
+        let first = if nested == 0 { here } else { first };
+        NESTED.set((nested + 1, first));
+        let deepest = if levels == 0 {
             // Leaves that wait for others make their threads look for something to run meanwhile.
             thread::yield_now();
-            return if used < (1 << 20) { used } else { 0 };
-        }
-        let (a, b) = join(|| tree(levels - 1, top), || tree(levels - 1, top));
-        a.max(b)
+            (nested + 1, first - here)
+        } else {
+            let (a, b) = join(|| tree(levels - 1), || tree(levels - 1));
+            (a.0.max(b.0), a.1.max(b.1))
+        };
+        NESTED.set((nested, first));
+        deepest
     }
-    let deepest = on_a_worker(|| {
-        let top = 0_u8;
-        tree(14, &raw const top as usize)
-    });
-    assert!(deepest < 14 * 4096, "{deepest} bytes for 14 levels");
+    // Several at once are strangers to each other.
+    let runtime = runtime_of(4);
+    let trees: Vec<_> = (0..8).map(|_| runtime.handle().compute(|| tree(LEVELS))).collect();
+    for tree in trees {
+        let (nested, bytes) = tree.wait().unwrap();
+        assert!(nested <= LEVELS + 1, "{nested} calls on top of each other");
+        assert!(bytes < (LEVELS + 1) * 4096, "{bytes} bytes");
+    }
 }
 
 #[test]
