@@ -5,7 +5,9 @@
 //! a stall costs, and far below how long it lasts; to them is added what a bare thread suffers meanwhile.
 
 use crate::probe::Gate;
-use crate::rig::{LONG, eventually, holder, in_child, runtime_of, settle, within_limit};
+use crate::rig::{
+    LONG, eventually, holder, in_child, runtime_of, settle, until_waiting, within_limit,
+};
 use crate::threads::named;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream as StdStream};
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::net::TcpListener;
+use weftline::sync::oneshot;
 use weftline::time::{sleep, sleep_until};
 use weftline::{Runtime, spawn, spawn_local, spawn_pinned, yield_now};
 
@@ -239,9 +242,15 @@ fn a_task_woken_into_the_slot_of_a_worker_that_computes_runs_elsewhere() {
             settle(&runtime);
             let bare = Bare::start();
             let waited = runtime.spawn(async {
-                let spawned = Instant::now();
-                let woken = spawn(async move { spawned.elapsed() });
-                while spawned.elapsed() < STUCK {
+                let (sender, receiver) = oneshot::channel();
+                let woken = spawn(async move {
+                    let sent: Instant = receiver.await.unwrap();
+                    sent.elapsed()
+                });
+                until_waiting(&woken).await;
+                let sent = Instant::now();
+                sender.send(sent).unwrap();
+                while sent.elapsed() < STUCK {
                     std::hint::spin_loop();
                 }
                 woken.await.unwrap()
