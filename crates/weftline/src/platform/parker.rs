@@ -3,10 +3,10 @@
 //! std's own token can be used up by anybody who parks on the same thread; this one is private to
 //! its owner. `patience.rs` says whether the owner looks for the token before it sleeps.
 
+use super::chosen::Mutex;
 use super::chosen::atomic::{AtomicU32, Ordering};
 use super::chosen::thread::{self, Thread};
 use super::patience::Patience;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// No token, the owner is awake (or still looking).
@@ -33,15 +33,15 @@ pub(crate) enum Unpark {
 pub(crate) struct Parker {
     /// `EMPTY`, `PARKED`, `ELSEWHERE` or `NOTIFIED`.
     state: AtomicU32,
-    /// The owner, known from its first wait on.
-    owner: OnceLock<Thread>,
+    /// Who sleeps here, or did last. The owner of a seat may be another thread each time.
+    owner: Mutex<Option<Thread>>,
     /// Whether the owner looks before it sleeps.
     patience: Patience,
 }
 
 impl Parker {
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU32::new(EMPTY), owner: OnceLock::new(), patience: Patience::new() }
+        Self { state: AtomicU32::new(EMPTY), owner: Mutex::new(None), patience: Patience::new() }
     }
 
     /// Waits for the token, at most for `limit`, and takes it. False: it has not come yet; a wait
@@ -65,7 +65,9 @@ impl Parker {
     }
 
     fn sleep(&self, limit: Option<Duration>) -> bool {
-        self.owner.get_or_init(thread::current);
+        // What was there is dropped without the lock.
+        let before = self.owner.lock().replace(thread::current());
+        drop(before);
         if !self.go(PARKED) {
             return true;
         }
@@ -101,8 +103,8 @@ impl Parker {
     }
 
     fn go(&self, place: u32) -> bool {
-        // Release: `unpark` reads `owner` after it saw the place. Acquire: pairs with the Release
-        // in `unpark`, should the token be there.
+        // Release: `unpark` asks for the `owner` after it saw the place. Acquire: pairs with the
+        // Release in `unpark`, should the token be there.
         let gone =
             self.state.compare_exchange(EMPTY, place, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if !gone {
@@ -130,7 +132,10 @@ impl Parker {
         // in `go`, for `owner`.
         match self.state.swap(NOTIFIED, Ordering::AcqRel) {
             PARKED => {
-                if let Some(owner) = self.owner.get() {
+                // Whoever slept then is still the owner, or has the token already, and the next
+                // one wakes once for nothing.
+                let owner = self.owner.lock().clone();
+                if let Some(owner) = owner {
                     owner.unpark();
                 }
                 Unpark::Done
@@ -138,5 +143,26 @@ impl Parker {
             ELSEWHERE => Unpark::Elsewhere,
             _ => Unpark::Done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::{model, thread};
+    use std::sync::Arc;
+
+    #[test]
+    fn whoever_sleeps_now_is_woken_and_not_who_slept_before() {
+        model(|| {
+            let parker = Arc::new(Parker::new());
+            for _ in 0..2 {
+                let owned = parker.clone();
+                let owner = thread::spawn(move || assert!(owned.park(None)));
+                let unpark = parker.unpark();
+                assert_eq!(unpark, Unpark::Done);
+                owner.join().unwrap();
+            }
+        });
     }
 }
