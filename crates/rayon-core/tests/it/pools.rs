@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
@@ -54,6 +55,35 @@ fn a_closure_may_wait_for_the_one_it_was_forked_with() {
             for _ in 0..200 {
                 let (sender, receiver) = mpsc::channel();
                 pool.join(move || receiver.recv().unwrap(), move || sender.send(1).unwrap());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_closure_may_wait_for_one_that_was_forked_inside_of_another_fork() {
+    ends(|| {
+        let pool = pool(2);
+        for _ in 0..500 {
+            let both = Barrier::new(2);
+            pool.install(|| rayon::join(|| rayon::join(|| both.wait(), || both.wait()), || ()));
+            // Also one level further in, and where the other thread has something to do first.
+            let pause = || thread::sleep(Duration::from_micros(20));
+            let waiting = || rayon::join(|| both.wait(), || both.wait());
+            pool.install(|| rayon::join(|| rayon::join(waiting, || ()), pause));
+        }
+    });
+}
+
+#[test]
+fn as_many_parts_of_an_iterator_as_there_are_threads_may_wait_for_each_other() {
+    ends(|| {
+        for threads in [2, 3, 4, 8] {
+            let pool = pool(threads);
+            for _ in 0..100 {
+                let all = Barrier::new(threads);
+                let parts = (0..threads).into_par_iter().with_max_len(1);
+                pool.install(|| parts.for_each(|_| drop(all.wait())));
             }
         }
     });
@@ -128,7 +158,7 @@ fn the_thread_that_built_a_pool_takes_part_while_it_waits() {
 #[test]
 fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
     use std::fs;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     /// How often threads with that name have been switched to.
     fn switches(name: &str) -> u64 {
