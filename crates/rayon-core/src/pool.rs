@@ -102,6 +102,30 @@ impl Work {
     }
 }
 
+/// A worker is to look into its lane, for one job there.
+struct Visit {
+    registry: Arc<Registry>,
+    index: usize,
+    /// Whether it was not made yet.
+    is_due: bool,
+}
+
+impl Visit {
+    fn make(mut self) {
+        self.is_due = false;
+        self.registry.serve_lane(self.index);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // The runtime was shut down by others. Whoever waits for the job sees that it is dropped.
+        if self.is_due && self.registry.is_guest() {
+            drop(self.registry.find_broadcast(self.index));
+        }
+    }
+}
+
 impl Registry {
     /// That of a pool with so many threads, which have not begun.
     pub(crate) fn of_pool(threads: usize, options: Options) -> Arc<Self> {
@@ -206,8 +230,8 @@ impl Registry {
             if let (Some(worker), Some(handle)) =
                 (index.checked_sub(first_worker), self.handle.get())
             {
-                let registry = self.clone();
-                foundation::post_to(handle, worker, move || registry.serve_lane(index));
+                let visit = Visit { registry: self.clone(), index, is_due: true };
+                foundation::post_to(handle, worker, move || visit.make());
             }
         }
         self.wake_watchers();
