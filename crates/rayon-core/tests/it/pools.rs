@@ -89,6 +89,45 @@ fn as_many_parts_of_an_iterator_as_there_are_threads_may_wait_for_each_other() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_panic_that_nobody_takes_aborts_the_process_also_where_dropping_it_panics() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::panic::panic_any;
+    use std::process::{Command, Stdio};
+
+    /// What a job panics with; dropping it panics, too.
+    struct Thorny;
+    impl Drop for Thorny {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+
+    const CHILD: &str = "RAYON_CORE_TEST_CHILD";
+    match std::env::var(CHILD).as_deref() {
+        Err(_) => {
+            let name =
+                "pools::a_panic_that_nobody_takes_aborts_the_process_also_where_dropping_it_panics";
+            for child in ["unhandled", "handled badly"] {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.args(["--exact", name]).env(CHILD, child);
+                let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+                assert_eq!(status.signal(), Some(6), "{child}: {status}");
+            }
+            return;
+        }
+        Ok("unhandled") => pool(1).spawn(|| panic_any(Thorny)),
+        Ok(_) => {
+            let builder = ThreadPoolBuilder::new().num_threads(1);
+            let pool = builder.panic_handler(|_| panic_any(Thorny)).build().unwrap();
+            pool.spawn(|| panic!("told"));
+        }
+    }
+    // The process ends before that.
+    thread::sleep(Duration::from_secs(5));
+}
+
 #[test]
 fn yielding_runs_a_fork_of_the_own_thread() {
     ends(|| {
