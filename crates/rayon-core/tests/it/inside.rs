@@ -281,6 +281,15 @@ fn a_broadcast_that_a_shutdown_overtakes_ends() {
 }
 
 #[test]
+fn a_fork_inside_of_one_outside_of_any_runtime_is_moved_to_the_global_pool() {
+    let moved = || rayon::join_context(|a| a.migrated(), |_| rayon::current_thread_index());
+    let (inside, second) = weftline::join(moved, moved);
+    for (is_moved, index) in [inside, second, moved()] {
+        assert!(is_moved && index.is_some());
+    }
+}
+
+#[test]
 fn all_of_it_works_where_one_thread_plays_the_workers() {
     ends(|| {
         let runtime = Runtime::builder().deterministic(7).build().unwrap();

@@ -196,22 +196,7 @@ fn the_thread_that_built_a_pool_takes_part_while_it_waits() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
-    use std::fs;
     use std::time::Instant;
-
-    /// How often threads with that name have been switched to.
-    fn switches(name: &str) -> u64 {
-        let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
-        let of_thread = |path: std::path::PathBuf| {
-            // It may have ended meanwhile.
-            let own = fs::read_to_string(path.join("comm")).ok()?;
-            let status = fs::read_to_string(path.join("status")).ok()?;
-            let lines = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
-            let counts = lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok());
-            own.starts_with(name).then(|| counts.sum::<u64>())
-        };
-        threads.filter_map(|thread| of_thread(thread.path())).sum()
-    }
 
     let builder = ThreadPoolBuilder::new().num_threads(4);
     let pool = builder.thread_name(|index| format!("quiet{index}")).build().unwrap();
@@ -229,4 +214,22 @@ fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
         before = now;
         assert!(began.elapsed() < crate::LONG, "it never becomes quiet");
     }
+}
+
+/// How often threads whose names begin so have gone to sleep.
+#[cfg(target_os = "linux")]
+fn switches(name: &str) -> u64 {
+    use std::fs;
+
+    let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
+    let of_thread = |path: std::path::PathBuf| {
+        // It may have ended meanwhile.
+        let own = fs::read_to_string(path.join("comm")).ok()?;
+        let status = fs::read_to_string(path.join("status")).ok()?;
+        let lines = status.lines().filter_map(|line| line.split_once("voluntary_ctxt_switches:"));
+        let lines = lines.filter(|(before, _)| before.is_empty());
+        let counts = lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok());
+        own.starts_with(name).then(|| counts.sum::<u64>())
+    };
+    threads.filter_map(|thread| of_thread(thread.path())).sum()
 }
