@@ -18,7 +18,8 @@ use weftline::foundation::Branch;
 ///
 /// # Panics
 ///
-/// If one of the calls does, once all have ended.
+/// If one of the calls does, once all have ended; if the runtime around the calling thread has been
+/// shut down.
 ///
 /// # Examples
 ///
@@ -84,6 +85,23 @@ impl fmt::Debug for BroadcastContext<'_> {
     }
 }
 
+/// A call that is awaited; it is over when this is dropped.
+struct Counted {
+    /// How many are not.
+    open: Arc<AtomicUsize>,
+    /// The end of all.
+    end: Arc<End>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // AcqRel: the last one passes on what the others did.
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.end.note();
+        }
+    }
+}
+
 impl Registry {
     pub(crate) fn broadcast<OP, R>(self: &Arc<Self>, op: OP) -> Vec<R>
     where
@@ -100,27 +118,24 @@ impl Registry {
         let end = End::new();
         let jobs = results.iter().enumerate().map(|(index, place)| {
             let (registry, op) = (self, &op);
-            let (open, end) = (open.clone(), end.clone());
+            let counted = Counted { open: open.clone(), end: end.clone() };
             let job = move || {
                 let call = || BroadcastContext::with(registry, index, op);
                 Branch::enter_none(|| *locked(place) = Some(catch(call)));
-                // AcqRel: the last one passes on what the others did.
-                if open.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    end.note();
-                }
+                drop(counted);
             };
-            // SAFETY: this returns once the end has come, after which no job touches anything of it.
+            // SAFETY: this returns once each job has been called or dropped, after which none touches
+            // anything of it.
             unsafe { erase(Box::new(job)) }
         });
         self.push_to_all(jobs);
         end.wait();
-        let results = results.into_iter().map(|place| {
-            let result = place.into_inner().unwrap_or_else(|e| e.into_inner());
-            result.expect("it was called")
-        });
+        let results =
+            results.into_iter().map(|place| place.into_inner().unwrap_or_else(|e| e.into_inner()));
         match results.collect() {
-            Ok(results) => results,
-            Err(panic) => resume_unwind(panic),
+            Some(Ok(results)) => results,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => panic!("no broadcast to {threads} workers: their runtime has been shut down"),
         }
     }
 

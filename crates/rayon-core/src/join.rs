@@ -1,6 +1,7 @@
 //! `join`: Weftline's, which moves to a pool where there is none, and tells who was moved.
 //!
-//! A fork inside of another one is where it should be already, since the outermost was moved there. So
+//! A fork inside of another one is where it should be already, since the outermost was moved there. In
+//! a pool the forks of the first levels are put up for whoever comes, and others while few are. So
 //! almost all of them are Weftline's and nothing more.
 
 use crate::place::{self, Ground, thread_mark};
@@ -83,8 +84,8 @@ where
     }
 }
 
-/// The outermost fork of a thread of a pool: it is offered to whoever comes, since `a` may count on
-/// that.
+/// A fork of a thread of a pool that is put up for whoever comes, with all around it, since `a` may
+/// count on that; or the oldest in its place, where it is further in than the first levels.
 fn in_pool<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -92,18 +93,25 @@ where
     RA: Send,
     RB: Send,
 {
+    let levels = place::levels();
+    let (inner, mark) = (levels.saturating_sub(1), thread_mark());
     let offer_and_call = || {
-        offer();
-        a()
+        offer(levels > 0);
+        place::with_levels(inner, a)
     };
-    weftline::join(offer_and_call, b)
+    let call = move || {
+        let levels = if thread_mark() == mark { inner } else { place::all_levels() };
+        place::with_levels(levels, b)
+    };
+    weftline::join(offer_and_call, call)
 }
 
+/// Puts up the oldest fork of the calling thread that is not, or `all` of them.
 #[cold]
-fn offer() {
+fn offer(all: bool) {
     if let Some(member) = place::member() {
         if member.registry.num_threads() > 1 {
-            member.registry.offer_fork(member.index);
+            while member.registry.offer_fork(member.index) && all {}
         }
     }
 }

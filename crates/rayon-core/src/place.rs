@@ -13,7 +13,7 @@ use crate::duty::Duty;
 use crate::error::ThreadPoolBuildError;
 use crate::locked;
 use crate::pool::Registry;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use weftline::Handle;
@@ -24,6 +24,8 @@ thread_local! {
     static MEMBER: RefCell<Option<Rc<Member>>> = const { RefCell::new(None) };
     /// The runtime of others that this thread was in last.
     static GUEST: RefCell<Option<Arc<Registry>>> = const { RefCell::new(None) };
+    /// How many levels of forks more this thread puts up without being asked.
+    static LEVELS: Cell<u32> = const { Cell::new(0) };
     /// Its address tells this thread from others.
     static MARK: u8 = const { 0 };
 }
@@ -52,9 +54,9 @@ pub(crate) enum Place {
 /// What a fork has to know of the place where it is made.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ground {
-    /// A thread of a pool that has others.
+    /// A thread of a pool that has others, where one of its forks is to be put up.
     Pool,
-    /// Inside of another fork, in a runtime of others, or alone: nothing more is to be done.
+    /// Enough forks are put up, in a runtime of others, or alone: nothing more is to be done.
     Plain,
     /// In no runtime.
     Outside,
@@ -79,14 +81,45 @@ pub(crate) fn first_member() -> Option<Rc<Member>> {
 
 /// The calling thread is of that pool from now on, or of none.
 pub(crate) fn set_member(member: Option<Rc<Member>>) {
+    LEVELS.set(member.as_ref().map_or(0, |member| member.registry.levels()));
     let before = MEMBER.try_with(|own| own.replace(member));
     drop(before);
+}
+
+/// How many levels of forks more the calling thread puts up without being asked.
+pub(crate) fn levels() -> u32 {
+    LEVELS.get()
+}
+
+/// The same for a job that the calling thread has just begun.
+pub(crate) fn all_levels() -> u32 {
+    first_member().map_or(0, |member| member.registry.levels())
+}
+
+/// Calls `call` with that many levels.
+pub(crate) fn with_levels<R>(levels: u32, call: impl FnOnce() -> R) -> R {
+    /// Sets the number again that was there, also where `call` unwinds.
+    struct Before(u32);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            LEVELS.set(self.0);
+        }
+    }
+    let _before = Before(LEVELS.replace(levels));
+    call()
+}
+
+/// Whether fewer forks are put up in the calling thread's pool than others might take.
+#[inline]
+fn has_room() -> bool {
+    let of = |member: &Rc<Member>| member.registry.has_room_for_forks();
+    MEMBER.try_with(|member| member.borrow().as_ref().is_some_and(of)).unwrap_or(false)
 }
 
 /// What the calling thread forks on.
 #[inline]
 pub(crate) fn ground() -> Ground {
-    if !is_outermost() {
+    if !is_outermost() && LEVELS.get() == 0 && !has_room() {
         return Ground::Plain;
     }
     match member() {

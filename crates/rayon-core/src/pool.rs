@@ -6,8 +6,9 @@
 //! (`duty.rs`). One ticket is on its way while there is something to find, so a ticket too many is a
 //! look.
 //!
-//! Forks do not wait here: the runtime has them. Only the outermost fork of a job is put here as well,
-//! so that a thread that comes late finds it, although nobody asked when it was forked.
+//! Forks do not wait here: the runtime has them. Only those of the first levels of a job are put up
+//! here as well, and others while there are fewer than threads that might come, so that a thread that
+//! comes late finds them, although nobody asked when they were forked.
 
 use crate::job::{Fifo, Job};
 use crate::place;
@@ -40,6 +41,8 @@ pub(crate) struct Registry {
     fifo: Fifo,
     /// How many jobs and forks wait.
     waiting: AtomicUsize,
+    /// How many forks are put up in the lanes; some may be done.
+    offered: AtomicUsize,
     /// Whether a ticket is on its way.
     invited: AtomicBool,
     /// Who waits for something else, and is woken when there is a job.
@@ -74,7 +77,7 @@ struct Lane {
     jobs: Mutex<VecDeque<Job>>,
     /// What it alone may call, the oldest first.
     broadcasts: Mutex<VecDeque<Job>>,
-    /// Its outermost forks, the oldest first; some may be done.
+    /// The forks that it has put up, the oldest first; some may be done.
     forks: Mutex<VecDeque<OfferedFork>>,
 }
 
@@ -82,7 +85,7 @@ struct Lane {
 pub(crate) enum Work {
     /// A closure.
     Job(Job),
-    /// The outermost fork of a job.
+    /// A fork that was put up.
     Fork(OfferedFork),
 }
 
@@ -91,10 +94,34 @@ impl Work {
     pub(crate) fn run(self) -> bool {
         match self {
             Work::Job(job) => {
-                job();
+                place::with_levels(place::all_levels(), job);
                 true
             }
             Work::Fork(fork) => fork.run(),
+        }
+    }
+}
+
+/// A worker is to look into its lane, for one job there.
+struct Visit {
+    registry: Arc<Registry>,
+    index: usize,
+    /// Whether it was not made yet.
+    is_due: bool,
+}
+
+impl Visit {
+    fn make(mut self) {
+        self.is_due = false;
+        self.registry.serve_lane(self.index);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // The runtime was shut down by others. Whoever waits for the job sees that it is dropped.
+        if self.is_due && self.registry.is_guest() {
+            drop(self.registry.find_broadcast(self.index));
         }
     }
 }
@@ -121,6 +148,7 @@ impl Registry {
             injected: Mutex::default(),
             fifo: Fifo::default(),
             waiting: AtomicUsize::new(0),
+            offered: AtomicUsize::new(0),
             invited: AtomicBool::new(false),
             watchers: Mutex::default(),
             reasons: AtomicUsize::new(1),
@@ -202,26 +230,50 @@ impl Registry {
             if let (Some(worker), Some(handle)) =
                 (index.checked_sub(first_worker), self.handle.get())
             {
-                let registry = self.clone();
-                foundation::post_to(handle, worker, move || registry.serve_lane(index));
+                let visit = Visit { registry: self.clone(), index, is_due: true };
+                foundation::post_to(handle, worker, move || visit.make());
             }
         }
         self.wake_watchers();
     }
 
-    /// Gives the oldest fork of the calling thread, which has this index, to whoever comes.
-    pub(crate) fn offer_fork(self: &Arc<Self>, index: usize) {
-        let Some(fork) = OfferedFork::oldest() else { return };
-        let mut forks = locked(&self.lanes[index].forks);
-        // Of those that the thread has put here itself the newest end first.
-        let is_done = forks.back().is_some_and(|newest| !newest.is_open());
-        let done = if is_done { forks.pop_back() } else { None };
-        forks.push_back(fork);
-        drop(forks);
-        if done.is_none() {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
+    /// How many levels of forks each job puts up without being asked: enough for each thread to have
+    /// one, where work is halved, and for two more.
+    pub(crate) fn levels(&self) -> u32 {
+        if self.num_threads() > 1 { (self.num_threads() - 1).ilog2() + 3 } else { 0 }
+    }
+
+    /// Whether fewer forks are put up than there are threads that might come for one.
+    #[inline]
+    pub(crate) fn has_room_for_forks(&self) -> bool {
+        // Relaxed: a hint.
+        self.offered.load(Ordering::Relaxed) + 1 < self.lanes.len()
+    }
+
+    /// Puts up the oldest fork of the calling thread, which has this index, that is not. False: all
+    /// are.
+    pub(crate) fn offer_fork(self: &Arc<Self>, index: usize) -> bool {
+        let Some(fork) = OfferedFork::oldest() else { return false };
+        while let Some(done) = self.find_done(index) {
+            drop(done);
         }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.offered.fetch_add(1, Ordering::Relaxed);
+        locked(&self.lanes[index].forks).push_back(fork);
         self.invite();
+        true
+    }
+
+    /// A fork of the thread with that index which is done, if it is the newest there: of those that a
+    /// thread has put up the newest end first. To be dropped without the lock.
+    fn find_done(&self, index: usize) -> Option<OfferedFork> {
+        let mut forks = locked(&self.lanes[index].forks);
+        if forks.back()?.is_open() {
+            return None;
+        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.offered.fetch_sub(1, Ordering::Relaxed);
+        forks.pop_back()
     }
 
     /// Something to do for the thread with that index: its own newest, what it alone may do, others'
@@ -260,7 +312,9 @@ impl Registry {
     }
 
     fn find_fork(&self, index: Option<usize>) -> Option<Work> {
-        self.others(index).find_map(|lane| locked(&lane.forks).pop_front()).map(Work::Fork)
+        let fork = self.others(index).find_map(|lane| locked(&lane.forks).pop_front())?;
+        self.offered.fetch_sub(1, Ordering::Relaxed);
+        Some(Work::Fork(fork))
     }
 
     /// The lanes of all other threads, beginning after that one.

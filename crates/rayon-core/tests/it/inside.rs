@@ -3,9 +3,11 @@
 use crate::ends;
 use rayon::prelude::*;
 use std::collections::HashSet;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
+use weftline::runtime::Grace;
 use weftline::{Cancelled, Runtime, task};
 
 /// A runtime with that many workers and no others, and the ids of its threads.
@@ -246,6 +248,45 @@ fn a_part_of_an_iterator_may_broadcast() {
         });
         assert_eq!(task.wait().unwrap(), 128);
     });
+}
+
+#[test]
+fn a_broadcast_panics_where_the_runtime_has_been_shut_down() {
+    ends(|| {
+        let (runtime, _) = runtime(2);
+        let _entered = runtime.handle().clone().enter();
+        drop(runtime.shutdown(Grace::None));
+        let panic = catch_unwind(|| rayon::broadcast(|_| ())).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.contains("has been shut down"), "{message}");
+        // Nobody waits for these.
+        rayon::spawn_broadcast(|_| ());
+    });
+}
+
+#[test]
+fn a_broadcast_that_a_shutdown_overtakes_ends() {
+    ends(|| {
+        for _ in 0..50 {
+            let (runtime, _) = runtime(2);
+            let handle = runtime.handle().clone();
+            let broadcast = thread::spawn(move || {
+                let _entered = handle.enter();
+                while catch_unwind(|| rayon::broadcast(|_| ())).is_ok() {}
+            });
+            drop(runtime.shutdown(Grace::None));
+            broadcast.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_fork_inside_of_one_outside_of_any_runtime_is_moved_to_the_global_pool() {
+    let moved = || rayon::join_context(|a| a.migrated(), |_| rayon::current_thread_index());
+    let (inside, second) = weftline::join(moved, moved);
+    for (is_moved, index) in [inside, second, moved()] {
+        assert!(is_moved && index.is_some());
+    }
 }
 
 #[test]

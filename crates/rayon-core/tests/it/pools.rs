@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
@@ -57,6 +58,74 @@ fn a_closure_may_wait_for_the_one_it_was_forked_with() {
             }
         }
     });
+}
+
+#[test]
+fn a_closure_may_wait_for_one_that_was_forked_inside_of_another_fork() {
+    ends(|| {
+        let pool = pool(2);
+        for _ in 0..500 {
+            let both = Barrier::new(2);
+            pool.install(|| rayon::join(|| rayon::join(|| both.wait(), || both.wait()), || ()));
+            // Also one level further in, and where the other thread has something to do first.
+            let pause = || thread::sleep(Duration::from_micros(20));
+            let waiting = || rayon::join(|| both.wait(), || both.wait());
+            pool.install(|| rayon::join(|| rayon::join(waiting, || ()), pause));
+        }
+    });
+}
+
+#[test]
+fn as_many_parts_of_an_iterator_as_there_are_threads_may_wait_for_each_other() {
+    ends(|| {
+        for threads in [2, 3, 4, 8] {
+            let pool = pool(threads);
+            for _ in 0..100 {
+                let all = Barrier::new(threads);
+                let parts = (0..threads).into_par_iter().with_max_len(1);
+                pool.install(|| parts.for_each(|_| drop(all.wait())));
+            }
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_panic_that_nobody_takes_aborts_the_process_also_where_dropping_it_panics() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::panic::panic_any;
+    use std::process::{Command, Stdio};
+
+    /// What a job panics with; dropping it panics, too.
+    struct Thorny;
+    impl Drop for Thorny {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+
+    const CHILD: &str = "RAYON_CORE_TEST_CHILD";
+    match std::env::var(CHILD).as_deref() {
+        Err(_) => {
+            let name =
+                "pools::a_panic_that_nobody_takes_aborts_the_process_also_where_dropping_it_panics";
+            for child in ["unhandled", "handled badly"] {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.args(["--exact", name]).env(CHILD, child);
+                let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+                assert_eq!(status.signal(), Some(6), "{child}: {status}");
+            }
+            return;
+        }
+        Ok("unhandled") => pool(1).spawn(|| panic_any(Thorny)),
+        Ok(_) => {
+            let builder = ThreadPoolBuilder::new().num_threads(1);
+            let pool = builder.panic_handler(|_| panic_any(Thorny)).build().unwrap();
+            pool.spawn(|| panic!("told"));
+        }
+    }
+    // The process ends before that.
+    thread::sleep(Duration::from_secs(5));
 }
 
 #[test]
@@ -127,22 +196,7 @@ fn the_thread_that_built_a_pool_takes_part_while_it_waits() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
-    use std::fs;
-    use std::time::{Duration, Instant};
-
-    /// How often threads with that name have been switched to.
-    fn switches(name: &str) -> u64 {
-        let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
-        let of_thread = |path: std::path::PathBuf| {
-            // It may have ended meanwhile.
-            let own = fs::read_to_string(path.join("comm")).ok()?;
-            let status = fs::read_to_string(path.join("status")).ok()?;
-            let lines = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
-            let counts = lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok());
-            own.starts_with(name).then(|| counts.sum::<u64>())
-        };
-        threads.filter_map(|thread| of_thread(thread.path())).sum()
-    }
+    use std::time::Instant;
 
     let builder = ThreadPoolBuilder::new().num_threads(4);
     let pool = builder.thread_name(|index| format!("quiet{index}")).build().unwrap();
@@ -160,4 +214,22 @@ fn a_pool_that_has_nothing_to_do_makes_no_wake_up() {
         before = now;
         assert!(began.elapsed() < crate::LONG, "it never becomes quiet");
     }
+}
+
+/// How often threads whose names begin so have gone to sleep.
+#[cfg(target_os = "linux")]
+fn switches(name: &str) -> u64 {
+    use std::fs;
+
+    let threads = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
+    let of_thread = |path: std::path::PathBuf| {
+        // It may have ended meanwhile.
+        let own = fs::read_to_string(path.join("comm")).ok()?;
+        let status = fs::read_to_string(path.join("status")).ok()?;
+        let lines = status.lines().filter_map(|line| line.split_once("voluntary_ctxt_switches:"));
+        let lines = lines.filter(|(before, _)| before.is_empty());
+        let counts = lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok());
+        own.starts_with(name).then(|| counts.sum::<u64>())
+    };
+    threads.filter_map(|thread| of_thread(thread.path())).sum()
 }

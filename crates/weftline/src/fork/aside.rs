@@ -14,9 +14,9 @@ thread_local! {
     static ASIDE: RefCell<Option<Rc<dyn Aside>>> = const { RefCell::new(None) };
 }
 
-/// What a thread does beside while it waits.
+/// What a thread does beside while it waits. Where a function of it unwinds the process is aborted.
 pub trait Aside {
-    /// Runs something; it must not unwind. False: there is nothing.
+    /// Runs something. False: there is nothing.
     fn run(&self) -> bool;
 
     /// From now on `waiter` is woken, once, when there is something. False: that is so already.

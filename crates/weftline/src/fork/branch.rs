@@ -139,6 +139,7 @@ impl Branch {
         if has_ended() {
             return;
         }
+        let guard = AbortOnUnwind;
         let aside = <dyn Aside>::here();
         while !has_ended() {
             if run_own() {
@@ -164,6 +165,7 @@ impl Branch {
         if let Some(aside) = aside {
             aside.unwatch(self);
         }
+        std::mem::forget(guard);
     }
 
     /// There is something new to run for whoever waits for this branch.
@@ -217,6 +219,16 @@ impl Branch {
             self.wanted.end_wait();
         }
         asked
+    }
+}
+
+/// Ends the process if a wait unwinds, as where an [`Aside`] does: the caller's frame would go while
+/// another thread is in it.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        std::process::abort();
     }
 }
 

@@ -57,7 +57,8 @@ where
 {
     let frame = Frame::new(b);
     // SAFETY: 1. the frame stays here until `forget`, or `end_after_panic`, and, if it was promoted,
-    // until that has ended. 2. panics of `a` are caught, and nothing else in between unwinds.
+    // until that has ended: the wait for it does not unwind (`AbortOnUnwind`). 2. panics of `a` are
+    // caught, and nothing else in between unwinds.
     if unsafe { frame.latent.note() } {
         give::answer();
     }

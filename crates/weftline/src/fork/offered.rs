@@ -9,10 +9,11 @@ use std::sync::Arc;
 /// A fork that others may run, until its own thread does.
 pub struct OfferedFork(Arc<Promotion>);
 
-/// Whether the next fork of the calling code is the oldest that it could give away.
+/// Whether the next fork of the calling code is the oldest that it could give away, or there is no
+/// runtime to give it to.
 #[must_use]
 pub fn is_outermost() -> bool {
-    latent::is_empty()
+    latent::is_empty() || !latent::is_served()
 }
 
 impl OfferedFork {

@@ -115,6 +115,11 @@ pub(crate) fn is_empty() -> bool {
     HERE.with(|here| here.newest.get().is_null())
 }
 
+/// Whether the thread's forks are for anybody.
+pub(crate) fn is_served() -> bool {
+    !std::ptr::eq(wanted_here(), &BY_NOBODY)
+}
+
 /// Work inside of other work, with notes of its own, until it is dropped.
 #[must_use]
 pub(crate) struct Segment {

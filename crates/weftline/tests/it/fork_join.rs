@@ -1,13 +1,15 @@
 //! Fork-join: both closures run, what they borrow stays, a wait runs nothing of others.
 
 use crate::probe::Gate;
-use crate::rig::{LONG, holder, panic_with, runtime, runtime_of};
+use crate::rig::{LONG, child, holder, is_child, panic_with, runtime, runtime_of};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
+use weftline::foundation::{Aside, Branch, set_aside};
 use weftline::{checkpoint, compute, join, scope, task};
 
 weftline::task_local! { static WHO: &'static str = "nobody"; }
@@ -513,4 +515,50 @@ fn forks_of_many_tasks_at_once_all_come_back() {
     for (n, job) in jobs.into_iter().enumerate() {
         assert_eq!(job.wait().unwrap(), 987 + [55, 89, 144, 233][n % 4]);
     }
+}
+
+/// What a thread owes that panics as soon as it is asked for it.
+struct Thorny;
+
+impl Aside for Thorny {
+    fn run(&self) -> bool {
+        panic!("on purpose");
+    }
+
+    fn watch(&self, _: &Arc<Branch>) -> bool {
+        false
+    }
+
+    fn unwatch(&self, _: &Arc<Branch>) {}
+}
+
+#[test]
+fn a_wait_for_a_fork_that_would_unwind_aborts_the_process() {
+    if !is_child() {
+        let name = "fork_join::a_wait_for_a_fork_that_would_unwind_aborts_the_process";
+        let output = child(name).output().expect("the test binary runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("on purpose"), "{error}");
+        assert!(!matches!(output.status.code(), Some(0 | 101)), "{}", output.status);
+        return;
+    }
+    on_a_worker(|| {
+        set_aside(Some(Rc::new(Thorny)));
+        let (taken, left) = (AtomicBool::new(false), AtomicBool::new(false));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let take = || {
+                taken.store(true, Ordering::Release);
+                spin_until(|| left.load(Ordering::Acquire));
+            };
+            let until_taken = || {
+                spin_until(|| {
+                    join(|| (), || ());
+                    taken.load(Ordering::Acquire)
+                });
+            };
+            join(until_taken, take)
+        }));
+        left.store(true, Ordering::Release);
+        set_aside(None);
+    });
 }
