@@ -83,7 +83,7 @@ fn as_many_parts_of_an_iterator_as_there_are_threads_may_wait_for_each_other() {
             for _ in 0..100 {
                 let all = Barrier::new(threads);
                 let parts = (0..threads).into_par_iter().with_max_len(1);
-                pool.install(|| parts.for_each(|_| drop(all.wait())));
+                pool.install(|| parts.for_each(|_| _ = all.wait()));
             }
         }
     });
