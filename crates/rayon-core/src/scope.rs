@@ -275,7 +275,7 @@ impl Crew {
         Arc::new(Self {
             registry,
             open: AtomicUsize::new(1),
-            branch: if is_joined { Branch::begin() } else { Branch::alone() },
+            branch: if is_joined { Branch::apart() } else { Branch::alone() },
             is_joined,
             panic: Mutex::new(None),
             fifo: Fifo::default(),

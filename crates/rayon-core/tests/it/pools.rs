@@ -83,7 +83,7 @@ fn as_many_parts_of_an_iterator_as_there_are_threads_may_wait_for_each_other() {
             for _ in 0..100 {
                 let all = Barrier::new(threads);
                 let parts = (0..threads).into_par_iter().with_max_len(1);
-                pool.install(|| parts.for_each(|_| drop(all.wait())));
+                pool.install(|| parts.for_each(|_| _ = all.wait()));
             }
         }
     });
@@ -232,4 +232,60 @@ fn switches(name: &str) -> u64 {
         own.starts_with(name).then(|| counts.sum::<u64>())
     };
     threads.filter_map(|thread| of_thread(thread.path())).sum()
+}
+
+/// How long the calling thread has had a processor.
+#[cfg(target_os = "linux")]
+fn ran() -> Duration {
+    let times = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    // Not every kernel tells.
+    let ran = times.split(' ').next().and_then(|ran| ran.parse().ok());
+    Duration::from_nanos(ran.unwrap_or(0))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_waits_above_a_scope_sleeps_while_jobs_of_that_fork() {
+    use std::time::Instant;
+
+    fn fib(n: u64) -> u64 {
+        if n < 2 {
+            return n;
+        }
+        let (a, b) = rayon::join(|| fib(n - 1), || fib(n - 2));
+        a + b
+    }
+
+    const WATCHED: Duration = Duration::from_millis(1000);
+    ends(|| {
+        let pool = pool(2);
+        let attempt = || {
+            let taken = AtomicBool::new(false);
+            let wait_until_taken = || {
+                while !taken.load(Ordering::Acquire) {
+                    thread::yield_now();
+                }
+                ran()
+            };
+            let jobs = || {
+                taken.store(true, Ordering::Release);
+                let (began, own) = (Instant::now(), thread::current().id());
+                let mut is_here = false;
+                rayon::scope(|scope| {
+                    scope.spawn(|_| {
+                        is_here = thread::current().id() == own;
+                        while is_here && began.elapsed() < WATCHED {
+                            fib(15);
+                        }
+                    });
+                });
+                is_here
+            };
+            let (before, is_there) = rayon::join(wait_until_taken, jobs);
+            // Else the thread that waits has taken the job itself.
+            is_there.then(|| ran() - before)
+        };
+        let used = std::iter::repeat_with(|| pool.install(attempt)).find_map(|used| used).unwrap();
+        assert!(used < WATCHED / 100, "it ran for {used:?} of {WATCHED:?}");
+    });
 }

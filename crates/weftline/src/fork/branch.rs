@@ -92,10 +92,11 @@ impl Branch {
         Self::of(None, &BY_NOBODY)
     }
 
-    /// A branch of the one that the calling code runs in.
+    /// A branch of no other: whoever waits for something around it is not told of what is forked in
+    /// it, and could not reach that.
     #[must_use]
-    pub fn begin() -> Arc<Self> {
-        Self::new(Self::current())
+    pub fn apart() -> Arc<Self> {
+        Self::new(None)
     }
 
     /// Waits until `has_ended`, after which [`Branch::wake`] is called. Meanwhile the calling thread,
