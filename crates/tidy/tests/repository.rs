@@ -76,7 +76,7 @@ const UNSAFE_PLACES: [Place; 33] = [
         "the future of a `block_on` is a task on its caller's thread",
     ),
     place("crates/weftline/src/task/handle.rs", 13, "a handle holds a counted reference"),
-    place("crates/weftline/src/task/harness.rs", 51, "acts on tasks as the state word allows"),
+    place("crates/weftline/src/task/harness.rs", 62, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
     place("crates/weftline/src/task/raw.rs", 44, "one allocation with a hand-written vtable"),
@@ -90,7 +90,7 @@ const UNSAFE_PLACES: [Place; 33] = [
         2,
         "lists tasks without holding references to them",
     ),
-    place("crates/weftline/src/task/spawn.rs", 15, "a new task is owned by its spawner"),
+    place("crates/weftline/src/task/spawn.rs", 18, "a new task is owned by its spawner"),
     place("crates/weftline/src/task/waker.rs", 9, "a waker has a hand-written vtable"),
 ];
 

@@ -176,9 +176,9 @@ impl<T> Future for Resume<T> {
 /// and so is never suspended.
 ///
 /// Code inside of a [`join`](crate::join()) lets an idle worker have a part of the work here, too.
-/// A request is told once: to the fork that asks first. The others get `Ok`; what is to end everywhere
-/// shares a flag that this one sets, or asks whether the task's
-/// [`cancelling`](crate::task::Task::cancelling) is above zero.
+/// A request is told once: to the fork that asks first. The others get `Ok`; a loop ends everywhere by
+/// [`par::try_for_each`](crate::par::try_for_each), and other forks share a flag that this one sets, or ask
+/// whether the task's [`cancelling`](crate::task::Task::cancelling) is above zero.
 ///
 /// # Errors
 ///

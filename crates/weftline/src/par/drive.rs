@@ -30,15 +30,36 @@ where
     T: Fn(A, S::Item) -> A + Sync,
     C: Fn(A, A) -> A + Sync,
 {
+    drive_unless(|| false, items, begin, take, combine)
+}
+
+/// As [`drive`], leaving out items from when `is_over` says so.
+pub(super) fn drive_unless<O, S, A, B, T, C>(
+    is_over: O,
+    items: S,
+    begin: B,
+    take: T,
+    combine: C,
+) -> A
+where
+    O: Fn() -> bool + Sync,
+    S: Split,
+    A: Send,
+    B: Fn(usize) -> A + Sync,
+    T: Fn(A, S::Item) -> A + Sync,
+    C: Fn(A, A) -> A + Sync,
+{
     let value = begin(items.remaining());
     let of = PhantomData;
-    Work { stride: AtomicUsize::new(1), begin, take, combine, of }.halve(items, value)
+    Work { stride: AtomicUsize::new(1), is_over, begin, take, combine, of }.halve(items, value)
 }
 
 /// What all parts have in common.
-struct Work<S, A, B, T, C> {
+struct Work<O, S, A, B, T, C> {
     /// So many items are a stride, as far as is known. A guess: all of its accesses are relaxed.
     stride: AtomicUsize,
+    /// Whether the items that are left do not matter any more.
+    is_over: O,
     /// Gives a value to begin with.
     begin: B,
     /// Takes an item into a value.
@@ -49,8 +70,9 @@ struct Work<S, A, B, T, C> {
     of: PhantomData<fn(S) -> A>,
 }
 
-impl<S, A, B, T, C> Work<S, A, B, T, C>
+impl<O, S, A, B, T, C> Work<O, S, A, B, T, C>
 where
+    O: Fn() -> bool + Sync,
     S: Split,
     A: Send,
     B: Fn(usize) -> A + Sync,
@@ -59,6 +81,9 @@ where
 {
     /// Takes items into a value, the second half perhaps on another thread.
     fn halve(&self, mut items: S, value: A) -> A {
+        if (self.is_over)() {
+            return value;
+        }
         let count = items.remaining();
         // Relaxed: a guess.
         if count <= self.stride.load(Ordering::Relaxed) {
@@ -90,6 +115,9 @@ where
         let began = Instant::now();
         while items.remaining() > LOOK_EVERY {
             value = items.fold_front(LOOK_EVERY, value, &self.take);
+            if (self.is_over)() {
+                return value;
+            }
             if is_wanted() && began.elapsed() > 2 * STRIDE {
                 // They take longer than those before.
                 // Relaxed: a guess.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`for_each`] | calls a function for each item |
 //! | [`map`] | collects what a function makes of each item, in order |
+//! | [`try_for_each`], [`try_map`] | the same, ended by the first error |
 //! | [`sum`], [`reduce`], [`fold`] | make one value of all items |
 //! | [`sort`](sort()) and its kin | sort a slice |
 //!
@@ -14,7 +15,7 @@
 //! of what is left away whenever a worker has nothing to do.
 //!
 //! In a task, long work belongs into [`compute`](crate::compute), so that the worker which polls the
-//! task has company at once.
+//! task has company at once. [`try_for_each`] shows how such work ends when its task is to.
 //!
 //! # Examples
 //!
@@ -43,6 +44,7 @@
 
 mod chunks;
 mod drive;
+mod fallible;
 #[expect(unsafe_code, reason = "elements are moved between two slices by their bits")]
 mod merge;
 #[cfg(feature = "orx-parallel")]
@@ -53,6 +55,7 @@ mod split;
 mod tests;
 
 pub use chunks::{Chunks, ChunksMut, chunks, chunks_mut};
+pub use fallible::{try_for_each, try_map};
 pub use sort::{sort, sort_by, sort_by_key, sort_unstable, sort_unstable_by, sort_unstable_by_key};
 pub use split::{Enumerate, Split, Zip, enumerate, zip};
 

@@ -37,7 +37,7 @@ pub(crate) const TIME_PASSES: bool = !cfg!(any(loom, miri));
 /// Process-wide atomics: ids, counters and guesses that no protocol rests on. Always the real ones, since
 /// a static needs a `const` constructor.
 pub(crate) mod global {
-    pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
 /// Runs a test body: every interleaving of it under loom, a few times under Miri, and many times

@@ -167,7 +167,8 @@ impl Builder {
     /// Called when a task has been inside of one poll for longer than the
     /// [threshold](Self::slow_poll_threshold), while it still is, once for each such poll. It runs on the
     /// thread that looks after stalls, and must not block: relief does not come meanwhile. Time
-    /// must be the system's, and the future of [`block_on`](Runtime::block_on) is not looked at.
+    /// must be the system's, and the future of [`block_on`](Runtime::block_on) is not looked at. What was
+    /// given to [`compute`](crate::compute()) is expected to take long, and not told of.
     ///
     /// # Examples
     ///

@@ -152,10 +152,11 @@ impl Instance {
         shared.hooks.thread_stopped();
     }
 
-    /// Reports that a worker has been in one poll for so long, if `job` is that of a task.
+    /// Reports that a worker has been in one poll for so long, if `job` is that of a task, and not one
+    /// call, which is there to take long.
     fn report_slow_poll(&self, job: usize, duration: Duration) {
         let task = self.rosters.iter().find_map(|roster| roster.find(job));
-        if let Some(task) = task {
+        if let Some(task) = task.filter(|task| !task.is_call()) {
             self.shared.hooks.slow_poll(&SlowPoll::new(task, duration));
         }
     }

@@ -6,9 +6,9 @@ use super::extra::{CancelReason, Extra};
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Header, Polled, RawTask, Unread};
 use super::roster::Reason;
-use super::state::{Cancel, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
+use super::state::{Cancel, Claim, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
 use super::{Home, JoinError, bells, budget, driven, waker};
-use crate::job::JobHeader;
+use crate::job::{Job, JobHeader};
 use crate::platform::atomic::Ordering;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,27 @@ pub(crate) unsafe fn run_here(task: RawTask) {
         StartPoll::Poll => unsafe { poll(task, false, Reason::Again) },
         // SAFETY: as above.
         StartPoll::PollCancelled => unsafe { poll(task, true, Reason::Again) },
+        // SAFETY: passed on; whoever runs such a task has a job.
+        StartPoll::Call => unsafe { call(task) },
     }
+}
+
+/// Runs a task that is one call, unless another of its jobs has begun.
+///
+/// # Safety
+///
+/// The caller is a job of the task, and gives its reference up.
+unsafe fn call(task: RawTask) {
+    // SAFETY: the job has a reference.
+    match unsafe { task.header() }.state.claim() {
+        // SAFETY: claimed, not complete, and a poll has begun.
+        Claim::Call => unsafe { poll(task, false, Reason::Again) },
+        // SAFETY: claimed, not complete.
+        Claim::Drop => unsafe { end(task) },
+        Claim::Taken => {}
+    }
+    // SAFETY: the job's reference.
+    unsafe { task.release() };
 }
 
 /// Ends a task whose worker is gone. One that has begun may hold what only that worker could drop:
@@ -57,10 +77,19 @@ pub(crate) unsafe fn discard(job: NonNull<JobHeader>) {
     let task = unsafe { RawTask::from_job(job) };
     // SAFETY: the job owns the task, so it is alive (rule 6).
     let header = unsafe { task.header() };
-    if header.state.start_poll() == StartPoll::NeverStarted {
+    match header.state.start_poll() {
         // SAFETY: owned, never polled: what it holds may go anywhere (`Builder::spawn_pinned`; one
         // of `Builder::spawn_local` is queued by its own worker first).
-        unsafe { end(task) };
+        StartPoll::NeverStarted => unsafe { end(task) },
+        StartPoll::Call => {
+            if header.state.claim() == Claim::Drop {
+                // SAFETY: claimed, not complete.
+                unsafe { end(task) };
+            }
+            // SAFETY: the job's reference.
+            unsafe { task.release() };
+        }
+        StartPoll::Poll | StartPoll::PollCancelled | StartPoll::Abort => {}
     }
 }
 
@@ -80,6 +109,7 @@ pub(crate) unsafe fn run_eagerly(task: RawTask) {
         StartPoll::Poll | StartPoll::PollCancelled => unsafe {
             poll(task, false, Reason::AgainLater);
         },
+        StartPoll::Call => unreachable!("a call is never run eagerly"),
     }
 }
 
@@ -323,11 +353,31 @@ pub(crate) unsafe fn abort(task: RawTask) -> bool {
 ///
 /// The caller holds a reference, and `cancel` is what its request came to.
 unsafe fn queue_cancelled(task: RawTask, cancel: Cancel) -> bool {
-    if cancel == Cancel::Queue {
+    match cancel {
         // SAFETY: the request made the caller the owner.
-        unsafe { queue(task, Reason::Woken) };
+        Cancel::Queue => unsafe { queue(task, Reason::Woken) },
+        Cancel::Hasten => {
+            // SAFETY: the caller holds a reference.
+            let header = unsafe { task.header() };
+            // SAFETY: as above; only what is one call is hastened.
+            let job = unsafe { call_job(task) };
+            header.roster.schedule(job, Home::ANY, Reason::Woken);
+        }
+        Cancel::Noted | Cancel::TooLate => {}
     }
     cancel != Cancel::TooLate
+}
+
+/// A job of a task that is one call, with a reference.
+///
+/// # Safety
+///
+/// The task is one call, and has a reference that outlives the call of this.
+pub(crate) unsafe fn call_job(task: RawTask) -> Job {
+    // SAFETY: passed on.
+    unsafe { task.retain() };
+    // SAFETY: passed on; the reference keeps it alive.
+    unsafe { task.job() }
 }
 
 /// How many refused tasks end inside of each other on one thread: a destructor that spawns may wait

@@ -154,6 +154,11 @@ impl Task {
         Self(task)
     }
 
+    /// Whether its future is one call of a closure.
+    pub(crate) fn is_call(&self) -> bool {
+        self.header().state.is_call()
+    }
+
     #[expect(unsafe_code, reason = "reads the header")]
     fn header(&self) -> &Header {
         // SAFETY: a `Task` holds a reference.

@@ -12,7 +12,7 @@
 //! 5. The header is written before the first job and the first reference exist, and only read
 //!    after; what changes in it is atomic.
 //! 6. The allocation lives as long as the state word counts a reference; the runtime's reference
-//!    lasts until completion, so a queued job needs none of its own.
+//!    lasts until completion, so a queued job needs none of its own (but those of one call have).
 
 use super::error::Payload;
 use super::extra::{CancelReason, ErrorFinder, ExtraPlace};

@@ -92,8 +92,7 @@ where
         parent: spawner.id,
         spawned_at: Location::caller(),
         home: Home::ANY,
-        eager: false,
-        computes: false,
+        start: Start::Soon,
     };
     // SAFETY: `Send` future and output: any worker may run it.
     unsafe { birth.launch(roster, future) }
@@ -249,10 +248,8 @@ pub struct Builder {
     extra: Option<Box<Extra>>,
     /// The context it begins with; `None` for its spawner's.
     context: Option<context::Context>,
-    /// Whether the first poll happens at once.
-    eager: bool,
-    /// Whether it computes rather than waits.
-    computes: bool,
+    /// When it is polled first.
+    start: Start,
     /// Whether it takes nothing over from its spawner, as a task that serves all.
     inherits_nothing: bool,
 }
@@ -280,7 +277,7 @@ impl Builder {
     /// Whether the task is polled once before `spawn` returns, on the calling thread: a task that
     /// need not wait for anything is then never queued. As asyncio's eager tasks.
     pub fn eager(mut self, eager: bool) -> Self {
-        self.eager = eager;
+        self.start = if eager { Start::AtOnce } else { Start::Soon };
         self
     }
 
@@ -355,7 +352,7 @@ impl Builder {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        self.eager = false;
+        self.start = Start::Soon;
         let at = Location::caller();
         let roster = current_roster("spawn_pinned");
         let home = roster.choose();
@@ -380,14 +377,14 @@ impl Builder {
 
     /// As [`compute`], in the given roster.
     #[track_caller]
-    pub(crate) fn compute_in<C, T>(mut self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
+    pub(crate) fn compute_in<C, T>(self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
     where
         C: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.eager = false;
-        self.computes = true;
-        self.spawn_in(roster, OneCall { call: Some(job) })
+        let at = Location::caller();
+        // SAFETY: closure and output are `Send`: any worker may call it.
+        unsafe { self.start_call(at, roster.clone(), Home::ANY, job) }
     }
 
     /// As [`spawn_blocking`]. [`eager`](Self::eager) has no effect.
@@ -396,30 +393,48 @@ impl Builder {
     ///
     /// Outside of a runtime.
     #[track_caller]
-    pub fn spawn_blocking<C, T>(mut self, job: C) -> JoinHandle<T>
+    pub fn spawn_blocking<C, T>(self, job: C) -> JoinHandle<T>
     where
         C: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.eager = false;
         let at = Location::caller();
-        let future = OneCall { call: Some(job) };
         // SAFETY: closure and output are `Send`.
-        unsafe { self.start(at, current_roster("spawn_blocking"), Home::BLOCKING, future) }
+        unsafe { self.start_call(at, current_roster("spawn_blocking"), Home::BLOCKING, job) }
     }
 
     /// As [`spawn_blocking`], in the given roster.
     #[track_caller]
-    pub(crate) fn spawn_blocking_in<C, T>(mut self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
+    pub(crate) fn spawn_blocking_in<C, T>(self, roster: &Arc<Roster>, job: C) -> JoinHandle<T>
     where
         C: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.eager = false;
         let at = Location::caller();
-        let future = OneCall { call: Some(job) };
         // SAFETY: closure and output are `Send`.
-        unsafe { self.start(at, roster.clone(), Home::BLOCKING, future) }
+        unsafe { self.start_call(at, roster.clone(), Home::BLOCKING, job) }
+    }
+
+    /// A task that is one call.
+    ///
+    /// # Safety
+    ///
+    /// As [`Builder::start`]; the closure may also be dropped on any worker.
+    unsafe fn start_call<C, T>(
+        mut self,
+        spawned_at: &'static Location<'static>,
+        roster: Arc<Roster>,
+        home: Home,
+        job: C,
+    ) -> JoinHandle<T>
+    where
+        C: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        self.start = Start::Call;
+        let future = OneCall { call: Some(job) };
+        // SAFETY: passed on.
+        unsafe { self.start(spawned_at, roster, home, future) }
     }
 
     /// # Safety
@@ -442,8 +457,7 @@ impl Builder {
         } else {
             (Surroundings::of_spawner().id, Extra::inherit(self.extra, self.context))
         };
-        let (eager, computes) = (self.eager, self.computes);
-        let birth = Birth { extra, parent, spawned_at, home, eager, computes };
+        let birth = Birth { extra, parent, spawned_at, home, start: self.start };
         // SAFETY: passed on.
         unsafe { birth.launch(roster, future) }
     }
@@ -459,10 +473,20 @@ struct Birth {
     spawned_at: &'static Location<'static>,
     /// Where it may run.
     home: Home,
-    /// Whether the first poll happens at once.
-    eager: bool,
-    /// Whether it computes rather than waits.
-    computes: bool,
+    /// When it is polled first.
+    start: Start,
+}
+
+/// When a new task is polled first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Start {
+    /// When its turn in a queue comes.
+    #[default]
+    Soon,
+    /// Now, inside of its spawner.
+    AtOnce,
+    /// When its turn comes among others that are one call, and take long.
+    Call,
 }
 
 impl Birth {
@@ -476,10 +500,10 @@ impl Birth {
         F::Output: 'static,
     {
         roster.generation().assert_same_process();
-        let (eager, computes) = (self.eager, self.computes);
+        let start = self.start;
         let task = RawTask::new(future, |vtable| Header {
             vtable,
-            state: State::new(),
+            state: if start == Start::Call { State::new_call() } else { State::new() },
             roster,
             id: Id::next(),
             parent: self.parent,
@@ -491,7 +515,7 @@ impl Birth {
         // SAFETY: new, of this type, and the only handle.
         let handle = unsafe { JoinHandle::new(task) };
         // SAFETY: the task is new and owned; its spawner is the first owner, and holds the handle.
-        unsafe { enlist(task, eager, computes) };
+        unsafe { enlist(task, start) };
         handle
     }
 }
@@ -502,7 +526,7 @@ impl Birth {
 ///
 /// The task is new, and nobody else knows it; the caller owns it, and gives that up, but holds the
 /// join handle meanwhile.
-unsafe fn enlist(task: RawTask, eager: bool, computes: bool) {
+unsafe fn enlist(task: RawTask, start: Start) {
     // SAFETY: the handle's reference keeps the task alive, also once it is queued.
     let header = unsafe { task.header() };
     // SAFETY: passed on.
@@ -512,18 +536,22 @@ unsafe fn enlist(task: RawTask, eager: bool, computes: bool) {
         Admission::Open => {}
         Admission::Closing => {
             let cancel = header.state.cancel();
-            debug_assert_eq!(cancel, Cancel::Noted, "the spawner owns a new task");
+            debug_assert!(
+                matches!(cancel, Cancel::Noted | Cancel::Hasten),
+                "the spawner owns a new task"
+            );
         }
         // SAFETY: owned, never polled, given up.
         Admission::Closed => return unsafe { harness::refuse(task) },
     }
-    if eager {
+    let (job, reason) = match start {
         // SAFETY: owned, and given up.
-        return unsafe { harness::run_eagerly(task) };
-    }
-    // SAFETY: owned, and given up to the job.
-    let job = unsafe { task.job() };
-    let reason = if computes { Reason::Computes } else { Reason::Spawned };
+        Start::AtOnce => return unsafe { harness::run_eagerly(task) },
+        // SAFETY: owned, and given up to the job.
+        Start::Soon => (unsafe { task.job() }, Reason::Spawned),
+        // SAFETY: the handle's reference outlives this.
+        Start::Call => (unsafe { harness::call_job(task) }, Reason::Computes),
+    };
     header.roster.schedule(job, header.home, reason);
 }
 

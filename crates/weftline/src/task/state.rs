@@ -3,8 +3,8 @@
 //! No other file touches the word. `docs/task.md` draws the states and numbers the arrows.
 //!
 //! ```text
-//!  63 ... 9   | 8         | 7     | 6       | 5          | 4             | 3      | 2        | 1        | 0
-//!  references | CANCELLED | ABORT | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCEL | COMPLETE | NOTIFIED | OWNED
+//!  63 ... 10  | 9    | 8         | 7     | 6       | 5          | 4             | 3      | 2        | 1        | 0
+//!  references | CALL | CANCELLED | ABORT | STARTED | JOIN_WAKER | JOIN_INTEREST | CANCEL | COMPLETE | NOTIFIED | OWNED
 //! ```
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
@@ -28,8 +28,13 @@ const STARTED: usize = 1 << 6;
 const ABORT: usize = 1 << 7;
 /// The task ended by a cancellation; set together with `COMPLETE`.
 const CANCELLED: usize = 1 << 8;
+/// The future is one call of a closure: it never waits, each of its jobs holds a reference, and the
+/// job that begins first has the task.
+const CALL: usize = 1 << 9;
 /// One reference; the count fills the rest of the word.
-const REFERENCE: usize = 1 << 9;
+const REFERENCE: usize = 1 << 10;
+/// A task that its spawner owns, with a join handle.
+const NEW: usize = OWNED | NOTIFIED | JOIN_INTEREST | (2 * REFERENCE);
 /// A count that can only be reached by forgetting references in a loop.
 const MAX_REFERENCES: usize = isize::MAX as usize;
 
@@ -49,6 +54,20 @@ pub(crate) enum StartPoll {
     NeverStarted,
     /// The grace is over: drop the future as it is.
     Abort,
+    /// The future is one call, and may have begun elsewhere: [`State::claim`] says.
+    Call,
+}
+
+/// What a job finds of a task that is one call.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It has the task: call the closure.
+    Call,
+    /// It has the task, which was cancelled: drop the closure.
+    Drop,
+    /// Another job of the task has it, or had.
+    Taken,
 }
 
 /// Where a poll has left a request to cancel, as far as the task's own regions are concerned.
@@ -82,6 +101,8 @@ pub(crate) enum Cancel {
     Queue,
     /// Whoever owns the task will see it.
     Noted,
+    /// So it is, but the task may have long to wait in its queue: the caller sends another job.
+    Hasten,
     /// The task had ended.
     TooLate,
 }
@@ -142,7 +163,18 @@ impl State {
     /// A task that is about to be queued for the first time, with two references: the runtime's,
     /// which lasts until completion, and the join handle's.
     pub(crate) fn new() -> Self {
-        Self(AtomicUsize::new(OWNED | NOTIFIED | JOIN_INTEREST | (2 * REFERENCE)))
+        Self(AtomicUsize::new(NEW))
+    }
+
+    /// As [`State::new`], for a task that is one call.
+    pub(crate) fn new_call() -> Self {
+        Self(AtomicUsize::new(NEW | CALL))
+    }
+
+    /// Whether the task is one call. That never changes.
+    pub(crate) fn is_call(&self) -> bool {
+        // Relaxed: it never changes.
+        self.0.load(Ordering::Relaxed) & CALL != 0
     }
 
     /// Reads the word. Acquire: whoever sees `COMPLETE` also sees the output, which
@@ -183,8 +215,27 @@ impl State {
         let before = self.0.fetch_or(request | NOTIFIED | OWNED, Ordering::AcqRel);
         match before & (OWNED | COMPLETE) {
             0 => Cancel::Queue,
+            OWNED if before & (CALL | STARTED | CANCEL | ABORT) == CALL => Cancel::Hasten,
             OWNED => Cancel::Noted,
             _ => Cancel::TooLate,
+        }
+    }
+
+    /// A job of a task that is one call wants to begin.
+    pub(crate) fn claim(&self) -> Claim {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            if seen & STARTED != 0 {
+                return Claim::Taken;
+            }
+            let claim = if seen & (CANCEL | ABORT) == 0 { Claim::Call } else { Claim::Drop };
+            // Acquire: pairs with the Release in `request`, so that the place of the reason is seen.
+            // AcqRel keeps the word's release sequence whole for the joiner's side as well.
+            let next = (seen & !NOTIFIED) | STARTED;
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return claim,
+                Err(now) => seen = now,
+            }
         }
     }
 
@@ -207,8 +258,11 @@ impl State {
     pub(crate) fn start_poll(&self) -> StartPoll {
         let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
         loop {
-            debug_assert!(seen & OWNED != 0 && seen & COMPLETE == 0);
-            if seen & (CANCEL | ABORT) != 0 {
+            debug_assert!(seen & CALL != 0 || seen & (OWNED | COMPLETE) == OWNED);
+            if seen & (CANCEL | ABORT | CALL) != 0 {
+                if seen & CALL != 0 {
+                    return StartPoll::Call;
+                }
                 if seen & STARTED == 0 {
                     return StartPoll::NeverStarted;
                 }

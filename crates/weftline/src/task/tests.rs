@@ -223,6 +223,37 @@ fn a_cancel_meets_completion_and_the_task_ends_once() {
 }
 
 #[test]
+fn a_call_is_made_or_dropped_by_the_first_of_its_jobs_and_freed_after_the_last() {
+    model(|| {
+        let (roster, queue) = roster();
+        let (calls, drops) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (called, held) = (calls.clone(), Dropped(drops.clone()));
+        let mut handle = Builder::new().compute_in(&roster, move || {
+            let _ = &held;
+            called.fetch_add(1, Ordering::Relaxed);
+        });
+        let (task, runner) = (handle.task(), queue.clone());
+        let thread = thread::spawn(move || {
+            task.cancel();
+            drop(task);
+            runner.run_one();
+        });
+        queue.run_one();
+        thread.join().unwrap();
+        queue.run_all();
+        let made = match poll_once(&mut handle, Waker::noop()) {
+            Poll::Ready(Ok(())) => 1,
+            Poll::Ready(Err(error)) if error.is_cancelled() => 0,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(calls.load(Ordering::Relaxed), made);
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "the closure");
+        drop(handle);
+        assert_freed(&roster);
+    });
+}
+
+#[test]
 fn a_joiner_that_registers_while_the_task_ends_is_woken() {
     model(|| {
         let (roster, queue) = roster();

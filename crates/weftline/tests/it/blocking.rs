@@ -1,13 +1,13 @@
 //! Jobs that may block: on threads of their own, never more than the limit, gone when idle.
 
-use crate::probe::{Gate, Probe};
+use crate::probe::{Gate, Probe, Token};
 use crate::rig::{eventually, holder, runtime, within_limit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 use weftline::runtime::Handle;
-use weftline::{Runtime, spawn, spawn_blocking, task};
+use weftline::{JoinHandle, Runtime, spawn, spawn_blocking, task};
 
 #[test]
 fn a_job_gives_its_value_and_has_the_runtime_around_it() {
@@ -195,5 +195,39 @@ fn jobs_that_wait_for_each_other_need_as_many_threads() {
         }
         let job = runtime.handle().spawn_blocking(|| nested(50));
         assert_eq!(job.wait().unwrap(), 50);
+    });
+}
+
+/// `queue` puts a closure where it waits for as long as `gate` is closed.
+fn a_closure_that_waits_ends_at_once(queue: impl Fn(&Runtime, Gate, Token) -> JoinHandle<()>) {
+    let builder = Runtime::builder().workers(1).max_blocking_threads(1).max_relief_workers(1);
+    let runtime = builder.build().unwrap();
+    let (gate, probe) = (Gate::new(), Probe::new());
+    let closure = queue(&runtime, gate.clone(), probe.token());
+    closure.cancel();
+    assert!(closure.wait().unwrap_err().is_cancelled());
+    assert_eq!(probe.drops(), 1, "the closure is gone");
+    gate.open();
+}
+
+#[test]
+fn a_computation_that_is_cancelled_while_it_waits_for_its_turn_ends_at_once() {
+    a_closure_that_waits_ends_at_once(|runtime, gate, token| {
+        let begun = Gate::new();
+        let begins = begun.clone();
+        let _long = runtime.handle().compute(move || {
+            begins.open();
+            gate.block();
+        });
+        begun.block();
+        runtime.handle().compute(move || drop(token))
+    });
+}
+
+#[test]
+fn a_blocking_job_that_is_cancelled_while_it_waits_for_a_thread_ends_at_once() {
+    a_closure_that_waits_ends_at_once(|runtime, gate, token| {
+        let _long = runtime.handle().spawn_blocking(move || gate.block());
+        runtime.handle().spawn_blocking(move || drop(token))
     });
 }

@@ -24,7 +24,7 @@ fn fib(n: u64) -> u64 {
 
 /// Computes until a condition holds.
 #[track_caller]
-fn spin_until(condition: impl Fn() -> bool) {
+pub(crate) fn spin_until(condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
         assert!(began.elapsed() < LONG, "nobody came");

@@ -1,13 +1,15 @@
 //! Calls for each of many items: the same as one after the other, and on all workers.
 
+use crate::fork_join::spin_until;
+use crate::probe::Gate;
 use crate::rig::{LONG, panic_with, runtime_of};
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use weftline::{compute, par};
+use weftline::{checkpoint, compute, par};
 
 /// Runs a test in a computation of a runtime with others, and on a thread without a runtime.
 fn anywhere(test: impl Fn() + Clone + Send + 'static) {
@@ -42,6 +44,67 @@ fn what_is_made_of_items_is_in_their_order() {
         let expected: Vec<_> = numbers.iter().map(text).collect();
         assert!(par::map(&numbers, text) == expected);
         assert!(par::map(numbers, |n| n.to_string()) == expected);
+    });
+}
+
+#[test]
+fn an_error_ends_a_loop() {
+    anywhere(|| {
+        let odd = |n: u64| if n % 2 == 0 { Err(n) } else { Ok(()) };
+        assert_eq!(par::try_for_each([1, 3, 5].to_vec(), odd), Ok(()));
+        assert_eq!(par::try_for_each(1..2, odd), Ok(()));
+        // Nobody could see all of these.
+        let seen = AtomicUsize::new(0);
+        let ended = par::try_for_each(0..u64::MAX, |n| {
+            seen.fetch_add(1, Ordering::Relaxed);
+            if n == 1000 { Err(n) } else { Ok(()) }
+        });
+        assert_eq!(ended, Err(1000));
+        assert!(seen.into_inner() > 1000, "those before were seen");
+    });
+}
+
+#[test]
+fn of_several_errors_the_earliest_item_s_is_given() {
+    anywhere(|| {
+        let numbers = mixed(100_000);
+        assert_eq!(par::try_map(&numbers, |n| Ok::<_, ()>(*n)), Ok(numbers.clone()));
+    });
+    let runtime = runtime_of(3);
+    runtime.block_on(async {
+        let both = compute(|| {
+            let second_failed = AtomicBool::new(false);
+            par::try_map(0..2, |n| {
+                if n == 0 {
+                    spin_until(|| {
+                        checkpoint().unwrap();
+                        second_failed.load(Ordering::Relaxed)
+                    });
+                }
+                second_failed.store(true, Ordering::Relaxed);
+                Err::<(), _>(n)
+            })
+        });
+        assert_eq!(both.await.unwrap(), Err(0));
+    });
+}
+
+#[test]
+fn a_request_to_end_reaches_all_forks_of_a_loop() {
+    let runtime = runtime_of(3);
+    runtime.block_on(async {
+        let begun = Gate::new();
+        let begins = begun.clone();
+        let job = compute(move || {
+            let ended = par::try_for_each(0..u64::MAX, |_| {
+                begins.open();
+                checkpoint()
+            });
+            assert!(ended.is_err());
+        });
+        begun.block();
+        job.cancel();
+        job.await.unwrap();
     });
 }
 
