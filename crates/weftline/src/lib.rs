@@ -138,3 +138,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/asyncio.md")]
 struct ComingFromAsyncio;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/stalls.md")]
+struct NothingStalls;
