@@ -1,11 +1,12 @@
 //! A service that answers in time while all processors crunch: one scheduler for both.
 //!
-//! A TCP service sends back what it is sent. Meanwhile tasks of the same runtime do, one after the other,
-//! nothing; fork-join work; loops of some 25 ms; and `std::thread::sleep`, which no task should call. A
+//! A TCP service sends back what it is sent. Meanwhile tasks of the same runtime do nothing, then *fork-join*
+//! work, then *loops* of some 25 ms, then *sleeps*: `std::thread::sleep`, which no task should call. A
 //! client in a process of its own sends requests at a fixed rate and tells how long each answer took.
 //!
 //! ```text
 //! cargo run --release --bin one_scheduler
+//! cargo run --release --bin one_scheduler -- --work loops,sleeps
 //! cargo run --release --bin one_scheduler -- --peer both --svg latencies.svg
 //! ```
 //!
@@ -65,22 +66,18 @@ fn main() -> ExitCode {
 
 /// Goes through all kinds of work, and draws what came out.
 fn show(options: &Options) -> Result<(), Problem> {
-    println!(
-        "{} workers, {} requests/s, client at {} priority",
-        options.workers(),
-        options.rate(),
-        if client::has_priority() { "real-time" } else { "the usual" },
-    );
+    let conditions = options.conditions();
+    println!("{conditions}");
     let mut table = Table::begin();
     let mut curves = Vec::new();
-    for work in Work::ALL {
+    for work in options.work() {
         for &server in options.servers() {
             let figures = measure(options, server, work, &mut table)?;
-            curves.push(Curve { server: server.name(), work: work.name(), figures });
+            curves.push(Curve { server: server.name(), work, figures });
         }
     }
     let path = options.svg();
-    let written = fs::write(&path, picture::svg(curves));
+    let written = fs::write(&path, picture::svg(&conditions, curves));
     written.map_err(|error| format!("{}: {error}", path.display()))?;
     println!("The picture is in {}", path.display());
     Ok(())

@@ -18,13 +18,15 @@
 mod thumbnails {
     pub mod picture;
     pub mod samples;
+    #[cfg(test)]
+    mod tests;
 }
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::error::Error;
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, process};
@@ -114,14 +116,10 @@ fn images(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(images)
 }
 
-/// A bar for so many images, where there is a terminal to show it.
+/// A bar for so many images, which shows itself where standard error is a terminal.
 fn progress(images: u64) -> ProgressBar {
-    let target = match io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} images, {eta} left");
-    ProgressBar::with_draw_target(Some(images), target)
+    ProgressBar::with_draw_target(Some(images), ProgressDrawTarget::stderr())
         .with_style(style.expect("the template is valid"))
 }
 

@@ -1,7 +1,6 @@
 //! The progress bar, where there is a terminal to show it.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, stderr};
 
 /// What is shown while a search goes on: first the files found, then the bytes compared.
 #[derive(Debug)]
@@ -12,11 +11,8 @@ pub struct Progress {
 
 impl Progress {
     pub fn new() -> Self {
-        let target = match stderr().is_terminal() {
-            true => ProgressDrawTarget::stderr(),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
+        // It shows nothing where standard error is no terminal.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(style("{spinner} {human_pos} files found"));
         Self { bar }
     }

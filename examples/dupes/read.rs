@@ -12,7 +12,7 @@ use std::path::Path;
 /// How much of a file is compared before it is read whole, in bytes: what a disk gives in one go.
 pub const FIRST_BLOCK: u64 = 16 * 1024;
 /// How much is read before a worker hashes it, in bytes.
-const PIECE: usize = 64 * 1024;
+pub const PIECE: usize = 64 * 1024;
 
 /// How much of a file to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::findings::{File, Skipped};
 use super::options::Options;
-use super::read::{self, Part};
+use super::read::{self, PIECE, Part};
 use super::search::Search;
 use super::walk::{self, Folder, Listing};
 use clap::Parser;
@@ -10,7 +10,10 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
+use weftline::{Handle, Runtime};
 
 /// A search that has not begun.
 fn search() -> Search {
@@ -114,6 +117,25 @@ fn a_stopped_search_reads_nothing_and_blames_nobody() {
     let report = search.report();
     assert!(report.problems.is_empty());
     assert!(report.interrupted);
+}
+
+#[test]
+fn what_is_read_is_hashed_by_jobs_of_the_workers() {
+    let search = search();
+    let content = vec![b'x'; 3 * PIECE + 1];
+    let (_folder, file) = listed(&search, &content);
+    let jobs = Arc::new(AtomicUsize::new(0));
+    let count = jobs.clone();
+    let runtime = Runtime::builder().max_relief_workers(0).on_task_poll_start(move |_| {
+        if Handle::current().worker_index().is_some() {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let runtime = runtime.build().unwrap();
+    let _entered = runtime.handle().enter();
+    assert_eq!(read::hash(&search, &file, Part::Whole), Some(blake3::hash(&content)));
+    // The rest that is no whole piece is not worth another thread.
+    assert_eq!(jobs.load(Ordering::Relaxed), 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command line.
 
-use super::client::Load;
+use super::client::{self, Load};
+use super::work::Work;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use std::time::Duration;
 /// Answers requests while all processors crunch, and shows how late the answers are
 ///
 /// The same service is measured while its runtime does nothing else, fork-join work, loops of some
-/// 25 ms in plain tasks, and blocking sleeps in plain tasks. Latencies count from the moment at which
-/// a request was to be sent.
+/// 25 ms in plain tasks, and blocking sleeps of 25 ms in plain tasks. Latencies count from the moment
+/// at which a request was to be sent. The client is a process of its own, at real-time priority where
+/// the system allows that.
 #[derive(Debug, Parser)]
 #[command(name = "one_scheduler", version, args_conflicts_with_subcommands = true)]
 pub struct Options {
@@ -20,6 +22,11 @@ pub struct Options {
     /// Who serves
     #[arg(long, value_enum, default_value = "weftline")]
     pub peer: Peer,
+
+    /// What runs beside the service, after nothing else has
+    #[arg(long, value_enum, value_name = "NAME[,NAME]", value_delimiter = ',',
+        default_values_t = [Work::ForkJoin, Work::Loops, Work::Sleeps])]
+    pub work: Vec<Work>,
 
     /// Lets tokio leave loops and sleeps to `spawn_blocking`
     #[arg(long)]
@@ -99,10 +106,29 @@ impl Options {
         }
     }
 
+    /// The kinds of work to be measured, each once, in the order of the table.
+    pub fn work(&self) -> Vec<Work> {
+        let mut work = [&[Work::Nothing], self.work.as_slice()].concat();
+        work.sort();
+        work.dedup();
+        work
+    }
+
+    /// Under which conditions: what stands above the table and in the picture.
+    pub fn conditions(&self) -> String {
+        format!(
+            "{} requests/s for {:?} each, {} workers on {} processors, client at {} priority",
+            self.rate(),
+            self.time(),
+            self.workers(),
+            processors(),
+            if client::has_priority() { "real-time" } else { "the usual" },
+        )
+    }
+
     /// How many worker threads a server has.
     pub fn workers(&self) -> usize {
-        let all = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or_else(all, usize::from)
+        self.workers.map_or_else(processors, usize::from)
     }
 
     /// Requests per second.
@@ -110,10 +136,14 @@ impl Options {
         if self.quick { QUICK.1 } else { self.rate }
     }
 
+    /// How long each kind of work is measured.
+    fn time(&self) -> Duration {
+        if self.quick { QUICK.0 } else { Duration::from_secs(self.seconds.into()) }
+    }
+
     /// What a client of the service at `port` sends.
     pub fn load(&self, port: u16) -> Load {
-        let time = if self.quick { QUICK.0 } else { Duration::from_secs(self.seconds.into()) };
-        let requests = (time.as_secs_f64() * f64::from(self.rate())).ceil() as u32;
+        let requests = (self.time().as_secs_f64() * f64::from(self.rate())).ceil() as u32;
         Load { port, connections: CONNECTIONS, rate: self.rate(), warm_up: requests / 10, requests }
     }
 
@@ -122,4 +152,9 @@ impl Options {
         let default = || std::env::temp_dir().join("one_scheduler.svg");
         self.svg.clone().unwrap_or_else(default)
     }
+}
+
+/// How many processors the process may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

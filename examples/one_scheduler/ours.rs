@@ -40,7 +40,7 @@ async fn crunch(work: Work, tally: Arc<Tally>) -> Result<(), Problem> {
     while tally.goes_on() {
         match work {
             Work::Nothing => return Ok(()),
-            Work::Forks => {
+            Work::ForkJoin => {
                 let primes = compute(|| par::sum(NUMBERS, |n| usize::from(is_prime(n)))).await?;
                 assert_eq!(primes, PRIMES);
             }

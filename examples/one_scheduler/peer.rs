@@ -55,7 +55,7 @@ async fn crunch(
     while tally.goes_on() {
         match work {
             Work::Nothing => return Ok(()),
-            Work::Forks => {
+            Work::ForkJoin => {
                 let (sender, primes) = oneshot::channel();
                 pool.spawn(move || {
                     let primes = NUMBERS.into_par_iter().filter(|&n| is_prime(n)).count();

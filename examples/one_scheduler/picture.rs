@@ -3,6 +3,7 @@
 //! requests have as much room as the many others.
 
 use super::table::{Figures, text};
+use super::work::Work;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use std::time::Duration;
 pub struct Curve {
     /// Whose panel it is in.
     pub server: &'static str,
-    /// Its name in the legend.
-    pub work: &'static str,
+    /// What ran beside the service.
+    pub work: Work,
     /// What it is drawn from.
     pub figures: Figures,
 }
@@ -21,21 +22,32 @@ pub struct Curve {
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 200.0;
 /// Around a panel.
-const LEFT: f64 = 80.0;
+const LEFT: f64 = 96.0;
 const TOP: f64 = 44.0;
 const RIGHT: f64 = 220.0;
 const BOTTOM: f64 = 44.0;
+/// Below all panels.
+const CAPTION: f64 = 24.0;
 /// The least time shown, as a power of ten of seconds.
 const SHORTEST: i32 = -5;
-/// The smallest share shown, as a power of ten.
-const RAREST: i32 = -4;
+/// The shares shown, each a tenth of the one before.
+const SHARES: [&str; 5] = ["all", "1 in 10", "1 in 100", "1 in 1,000", "1 in 10,000"];
+/// The smallest of them, as a power of ten.
+const RAREST: f64 = 1.0 - SHARES.len() as f64;
 /// The distance of two points of a curve.
 const STEP: f64 = 2.0;
-/// One for each kind of work, told apart also by those who see few colours.
-const COLOURS: [&str; 4] = ["#888888", "#0072b2", "#d55e00", "#009e73"];
+/// The colour of a kind of work, told apart also by those who see few colours.
+fn colour(work: Work) -> &'static str {
+    match work {
+        Work::Nothing => "#888888",
+        Work::ForkJoin => "#0072b2",
+        Work::Loops => "#d55e00",
+        Work::Sleeps => "#009e73",
+    }
+}
 
-/// The whole picture.
-pub fn svg(mut curves: Vec<Curve>) -> String {
+/// The whole picture, with a caption that tells the conditions.
+pub fn svg(conditions: &str, mut curves: Vec<Curve>) -> String {
     let mut servers: Vec<_> = curves.iter().map(|curve| curve.server).collect();
     let mut seen = HashSet::new();
     servers.retain(|server| seen.insert(*server));
@@ -44,7 +56,7 @@ pub fn svg(mut curves: Vec<Curve>) -> String {
     let longest = longest.max(SHORTEST + 1);
 
     let (width, panel) = (LEFT + WIDTH + RIGHT, TOP + HEIGHT + BOTTOM);
-    let height = panel * servers.len() as f64;
+    let height = panel * servers.len() as f64 + CAPTION;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n\
@@ -54,10 +66,12 @@ pub fn svg(mut curves: Vec<Curve>) -> String {
         let mut panel = Panel { svg: &mut svg, top: panel * place as f64 + TOP, longest };
         panel.frame(server);
         let own = curves.iter_mut().filter(|curve| curve.server == server);
-        for (line, (curve, colour)) in own.zip(COLOURS.iter().cycle()).enumerate() {
-            panel.curve(curve, colour, line);
+        for (line, curve) in own.enumerate() {
+            panel.curve(curve, line);
         }
     }
+    let below = height - CAPTION / 2.0;
+    let _ = writeln!(svg, "<text x=\"{LEFT:.1}\" y=\"{below:.1}\">{conditions}</text>");
     svg + "</svg>\n"
 }
 
@@ -79,7 +93,7 @@ impl Panel<'_> {
 
     /// Where a share is, given as a power of ten.
     fn y(&self, power: f64) -> f64 {
-        self.top + HEIGHT * power / f64::from(RAREST)
+        self.top + HEIGHT * power / RAREST
     }
 
     /// Adds an element.
@@ -110,15 +124,10 @@ impl Panel<'_> {
             let name = name.replace(".00", "").replace(".0", "");
             self.text(x, bottom + 18.0, "middle", &name);
         }
-        for power in RAREST..=0 {
-            let y = self.y(power.into());
+        for (place, name) in SHARES.into_iter().enumerate() {
+            let y = self.y(-(place as f64));
             self.line((LEFT, y), (right, y));
-            let name = if power == 0 {
-                "all".to_owned()
-            } else {
-                format!("1 in 1{}", "0".repeat(power.unsigned_abs() as usize))
-            };
-            self.text(LEFT - 8.0, y + 4.0, "end", &name);
+            self.text(LEFT - 8.0, y + 4.0, "end", name);
         }
         self.text(
             LEFT,
@@ -133,7 +142,8 @@ impl Panel<'_> {
     }
 
     /// One curve, and its line in the legend.
-    fn curve(&mut self, curve: &mut Curve, colour: &str, line: usize) {
+    fn curve(&mut self, curve: &mut Curve, line: usize) {
+        let colour = colour(curve.work);
         let sorted = curve.figures.sorted();
         let mut path = String::new();
         let steps = (WIDTH / STEP) as u32;
@@ -145,7 +155,7 @@ impl Panel<'_> {
             if slower == 0 {
                 break;
             }
-            let share = (slower as f64 / sorted.len() as f64).log10().max(RAREST.into());
+            let share = (slower as f64 / sorted.len() as f64).log10().max(RAREST);
             let command = if path.is_empty() { 'M' } else { 'L' };
             let _ = write!(path, "{command}{:.1} {:.1} ", self.x(power), self.y(share));
         }
@@ -158,7 +168,7 @@ impl Panel<'_> {
             "<path d=\"M{left} {y:.1} h18\" stroke=\"{colour}\" stroke-width=\"3\"/>"
         ));
         let p99 = sorted.get(sorted.len() * 99 / 100).map_or_else(String::new, text);
-        self.text(left + 24.0, y + 4.0, "start", curve.work);
+        self.text(left + 24.0, y + 4.0, "start", curve.work.name());
         self.text(left + 188.0, y + 4.0, "end", &p99);
     }
 }

@@ -1,5 +1,6 @@
 //! What the tasks beside the service do, and what all servers are told.
 
+use clap::ValueEnum;
 use std::net::TcpListener;
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,30 +8,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// What keeps the processors busy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What keeps the processors busy, in the order of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Work {
     /// Nothing does.
+    #[value(skip)]
     Nothing,
-    /// Jobs that split themselves, as `join` and parallel loops do.
-    Forks,
-    /// Tasks that compute for some 25 ms between two awaits.
+    /// Tasks that split each job among the workers
+    ForkJoin,
+    /// Tasks that compute for some 25 ms between two awaits
     Loops,
-    /// Tasks that block their threads.
+    /// Tasks that block their threads for 25 ms at a time
     Sleeps,
 }
 
 impl Work {
-    /// All kinds, in the order of the table.
-    pub const ALL: [Work; 4] = [Work::Nothing, Work::Forks, Work::Loops, Work::Sleeps];
-
-    /// The name in the table.
+    /// The name, the same in the table, in the picture and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Work::Nothing => "nothing else",
-            Work::Forks => "fork-join",
-            Work::Loops => "25 ms loops",
-            Work::Sleeps => "blocking sleeps",
+            Work::ForkJoin => "fork-join",
+            Work::Loops => "loops",
+            Work::Sleeps => "sleeps",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Runs `dupes` on made-up trees with everything odd that a disk may hold.
 
+mod terminal;
+
 use rustix::fs::{CWD, FileType, Mode, OFlags, mkdirat, mknodat, openat};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -217,6 +219,18 @@ Skipped:
     1 empty file
 "
     );
+}
+
+#[test]
+fn a_terminal_shows_how_far_it_is() {
+    let tree = Tree::new();
+    tree.write("a", large(1)).write("b", large(1));
+    let mut command = dupes();
+    command.arg(tree.0.path());
+    let (status, shown) = terminal::shown_by(command);
+    assert!(status.success());
+    assert!(shown.contains("2 files found"), "{shown:?}");
+    assert!(shown.contains("/195.31 KiB compared, "), "{shown:?}");
 }
 
 #[test]

@@ -21,9 +21,11 @@ fn every_kind_of_work_has_a_row_and_a_curve_for_each_server() {
     assert!(output.status.success());
     let said = text(&output.stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with("2 workers, 500 requests/s, client at "), "{said}");
+    let conditions = lines[0];
+    assert!(conditions.starts_with("500 requests/s for 300ms each, 2 workers on "), "{said}");
+    assert!(conditions.contains(" processors, client at "), "{said}");
     assert!(lines[1].starts_with("beside "), "{said}");
-    let kinds = ["nothing else", "fork-join", "25 ms loops", "blocking sleeps"];
+    let kinds = ["nothing else", "fork-join", "loops", "sleeps"];
     let rows = kinds.iter().flat_map(|kind| [(kind, "Weftline"), (kind, "tokio + rayon")]);
     for (line, (kind, server)) in lines[2..].iter().zip(rows) {
         let figures = line.strip_prefix(kind).and_then(|rest| rest.trim().strip_prefix(server));
@@ -41,8 +43,9 @@ fn every_kind_of_work_has_a_row_and_a_curve_for_each_server() {
     let svg = fs::read_to_string(svg).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
     assert_eq!(svg.matches("stroke-width=\"2\"").count(), 8, "{svg}");
-    for name in kinds.iter().chain(&["Weftline", "tokio + rayon"]) {
-        assert!(svg.contains(name), "{name}");
+    let names = ["Weftline", "tokio + rayon", "1 in 10,000", conditions];
+    for name in kinds.iter().chain(&names) {
+        assert!(svg.contains(&format!(">{name}<")), "{name}");
     }
 }
 
@@ -57,12 +60,40 @@ fn one_server_has_one_panel() {
 }
 
 #[test]
+fn only_the_work_that_was_chosen_runs_beside_in_the_order_of_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let svg = folder.path().join("latencies.svg");
+    let output =
+        one_scheduler(&["--quick", "--work=sleeps,fork-join", "--svg", svg.to_str().unwrap()]);
+    assert_eq!(text(&output.stderr), "");
+    let rows: Vec<_> = text(&output.stdout).lines().skip(2).collect();
+    let beside: Vec<_> = rows.iter().filter_map(|row| row.split("  ").next()).collect();
+    assert_eq!(beside[..3], ["nothing else", "fork-join", "sleeps"]);
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    let svg = fs::read_to_string(svg).unwrap();
+    assert!(svg.contains(">sleeps<") && !svg.contains(">loops<"));
+}
+
+#[test]
+fn work_that_there_is_not_is_refused_by_name() {
+    for wrong in ["naps", "loops,naps"] {
+        let output = one_scheduler(&["--quick", "--work", wrong]);
+        assert_eq!(output.status.code(), Some(2));
+        let errors = text(&output.stderr);
+        assert!(errors.contains("'naps'"), "{errors}");
+        assert!(errors.contains("fork-join, loops, sleeps"), "{errors}");
+    }
+}
+
+#[test]
 fn the_command_line_is_explained() {
     let help = one_scheduler(&["--help"]);
-    for word in ["--peer", "tokio-rayon", "--seconds", "--rate", "--quick", "--svg", "--workers"] {
+    for word in
+        ["--peer", "tokio-rayon", "--seconds", "--rate", "--quick", "--svg", "--work", "loops"]
+    {
         assert!(text(&help.stdout).contains(word), "{word}");
     }
-    for wrong in ["--rate=0", "--seconds=0", "--workers=0", "--peer=nobody"] {
+    for wrong in ["--rate=0", "--seconds=0", "--workers=0", "--work=", "--peer=nobody"] {
         assert_eq!(one_scheduler(&[wrong]).status.code(), Some(2), "{wrong}");
     }
 }

@@ -1,11 +1,15 @@
 //! Runs `thumbnails` on made-up folders.
 
+mod terminal;
+
 use image::{Rgb, RgbImage};
 use std::fs;
 use std::process::{Command, Output};
 
+const THUMBNAILS: &str = env!("CARGO_BIN_EXE_thumbnails");
+
 fn thumbnails(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_thumbnails")).args(arguments).output().unwrap()
+    Command::new(THUMBNAILS).args(arguments).output().unwrap()
 }
 
 /// Exit code, output and errors.
@@ -63,6 +67,13 @@ fn a_thumbnail_looks_like_its_image_and_what_is_broken_is_told() {
     let green = made("high.png").get_pixel(1, 50).0;
     assert!(green.iter().zip([10, 200, 10]).all(|(seen, is)| seen.abs_diff(is) < 8), "{green:?}");
     assert_eq!(fs::read_dir(&into).unwrap().count(), 3);
+}
+
+#[test]
+fn a_terminal_shows_how_far_it_is() {
+    let (status, shown) = terminal::shown_by(Command::new(THUMBNAILS));
+    assert!(status.success());
+    assert!(shown.contains("1/6 images, "), "{shown:?}");
 }
 
 #[test]

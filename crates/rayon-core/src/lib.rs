@@ -13,6 +13,9 @@
 //! `duty.rs` how they wait. `docs/rayon.md` tells what is the same as in rayon's own crate, and what is
 //! not.
 
+// What is copied from an example compiles without a warning.
+#![doc(test(attr(deny(warnings))))]
+
 #[expect(unsafe_code, reason = "jobs borrow from a caller that waits for them")]
 mod broadcast;
 mod builder;

@@ -30,6 +30,9 @@
 //! futures-lite or futures-util; [`mod@group`] has what spawns tasks. Where a call is limited or raced, mind that a race *drops* its losers, while a limit
 //! in [`time`] [asks them to end](cancel).
 
+// What is copied from an example compiles without a warning.
+#![doc(test(attr(deny(warnings))))]
+
 mod driver;
 mod fork;
 #[expect(unsafe_code, reason = "a job is a type-erased pointer, a latent fork one into a stack")]
@@ -103,9 +106,6 @@ pub use weftline_macros::main;
 /// # Examples
 ///
 /// ```
-/// use std::time::Duration;
-/// use weftline::time::{now, sleep};
-///
 /// #[weftline::test(workers = 2)]
 /// async fn a_task_gives_its_value() {
 ///     assert_eq!(weftline::spawn(async { 1 }).await.unwrap(), 1);
@@ -113,6 +113,9 @@ pub use weftline_macros::main;
 ///
 /// #[weftline::test(virtual_time)]
 /// async fn an_hour_is_over_at_once() {
+///     use std::time::Duration;
+///     use weftline::time::{now, sleep};
+///
 ///     let before = now();
 ///     sleep(Duration::from_secs(3600)).await;
 ///     assert_eq!(now() - before, Duration::from_secs(3600));
@@ -135,3 +138,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/asyncio.md")]
 struct ComingFromAsyncio;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/stalls.md")]
+struct NothingStalls;

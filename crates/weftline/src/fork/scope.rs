@@ -30,7 +30,9 @@ impl<'scope> Scope<'scope> {
     /// let count = AtomicU32::new(0);
     /// weftline::scope(|scope| {
     ///     scope.spawn(|scope| {
-    ///         scope.spawn(|_| drop(count.fetch_add(1, Ordering::Relaxed)));
+    ///         scope.spawn(|_| {
+    ///             count.fetch_add(1, Ordering::Relaxed);
+    ///         });
     ///         count.fetch_add(1, Ordering::Relaxed);
     ///     });
     /// });

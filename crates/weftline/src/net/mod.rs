@@ -19,7 +19,7 @@
 //! # weftline::run(async {
 //! let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! let address = listener.local_addr()?;
-//! weftline::spawn(async move {
+//! let server = weftline::spawn(async move {
 //!     let (stream, _) = listener.accept().await?;
 //!     let mut buf = [0; 1024];
 //!     loop {
@@ -35,6 +35,9 @@
 //! let mut buf = [0; 5];
 //! stream.read_exact(&mut buf).await?;
 //! assert_eq!(&buf, b"hello");
+//!
+//! drop(stream); // the server reads the end, and ends
+//! server.await.unwrap()?;
 //! # std::io::Result::Ok(()) }).unwrap();
 //! ```
 

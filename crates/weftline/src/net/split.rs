@@ -109,8 +109,8 @@ impl<S: Splittable> OwnedReadHalf<S> {
     /// let (reader, writer) = one.into_split();
     /// let (other_reader, other_writer) = other.into_split();
     /// let error = reader.reunite(other_writer).unwrap_err();
-    /// let one = error.0.reunite(writer).unwrap();
-    /// let other = other_reader.reunite(error.1).unwrap();
+    /// assert!(error.0.reunite(writer).is_ok());
+    /// assert!(other_reader.reunite(error.1).is_ok());
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn reunite(self, mut writer: OwnedWriteHalf<S>) -> Result<S, ReuniteError<S>> {

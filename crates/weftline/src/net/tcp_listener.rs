@@ -25,7 +25,7 @@ use std::task::{Context, Poll};
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// let client = TcpStream::connect(listener.local_addr()?).await?;
-/// let (server, peer) = listener.accept().await?;
+/// let (_server, peer) = listener.accept().await?;
 /// assert_eq!(peer, client.local_addr()?);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
@@ -74,7 +74,7 @@ impl TcpListener {
     /// # weftline::run(async {
     /// let theirs = std::net::TcpListener::bind("127.0.0.1:0")?;
     /// let ours = weftline::net::TcpListener::from_std(theirs)?;
-    /// let theirs: std::net::TcpListener = ours.into_std()?;
+    /// let _theirs: std::net::TcpListener = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {

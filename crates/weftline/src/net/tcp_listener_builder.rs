@@ -18,6 +18,7 @@ const DEFAULT_BACKLOG: u32 = 1024;
 /// use weftline::net::TcpListener;
 ///
 /// let listener = TcpListener::builder().backlog(4096).bind("127.0.0.1:0").await?;
+/// assert_ne!(listener.local_addr()?.port(), 0);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl TcpListenerBuilder {
     /// ```
     /// use weftline::net::TcpListener;
     ///
-    /// let options = TcpListener::builder().reuse_address(false).only_v6(true);
+    /// let _options = TcpListener::builder().reuse_address(false).only_v6(true);
     /// ```
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
@@ -86,6 +87,7 @@ impl TcpListenerBuilder {
     /// let options = TcpListener::builder().reuse_port(true);
     /// let one = options.bind("127.0.0.1:0").await?;
     /// let other = options.bind(one.local_addr()?).await?;
+    /// assert_eq!(one.local_addr()?, other.local_addr()?);
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     #[cfg(unix)]

@@ -88,6 +88,7 @@ impl TcpStream {
     /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// let local = "127.0.0.1:0".parse().unwrap();
     /// let stream = TcpStream::connect_from(local, listener.local_addr()?).await?;
+    /// assert!(stream.local_addr()?.ip().is_loopback());
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn connect_from(local: SocketAddr, address: impl ToSocketAddrs) -> io::Result<Self> {
@@ -118,7 +119,7 @@ impl TcpStream {
     /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// let theirs = std::net::TcpStream::connect(listener.local_addr()?)?;
     /// let ours = TcpStream::from_std(theirs)?;
-    /// let theirs: std::net::TcpStream = ours.into_std()?;
+    /// let _theirs: std::net::TcpStream = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(stream: StdTcpStream) -> io::Result<Self> {
@@ -473,9 +474,10 @@ impl TcpStream {
     /// let client = TcpStream::connect(listener.local_addr()?).await?;
     /// # let (server, _) = listener.accept().await?;
     /// let (reader, writer) = client.into_split();
-    /// weftline::spawn(async move { writer.write_all(b"hello").await });
+    /// let write = weftline::spawn(async move { writer.write_all(b"hello").await });
     /// # server.write_all(b"x").await?;
     /// reader.read(&mut [0; 16]).await?;
+    /// write.await.unwrap()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {

@@ -93,7 +93,7 @@ impl TcpStreamBuilder {
     /// ```
     /// use weftline::net::TcpStream;
     ///
-    /// let options = TcpStream::builder().send_buffer(1 << 20).receive_buffer(1 << 20);
+    /// let _options = TcpStream::builder().send_buffer(1 << 20).receive_buffer(1 << 20);
     /// ```
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer_bytes = Some(bytes);

@@ -59,7 +59,7 @@ impl UdpSocket {
     /// # weftline::run(async {
     /// let theirs = std::net::UdpSocket::bind("127.0.0.1:0")?;
     /// let ours = weftline::net::UdpSocket::from_std(theirs)?;
-    /// let theirs: std::net::UdpSocket = ours.into_std()?;
+    /// let _theirs: std::net::UdpSocket = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(socket: net::UdpSocket) -> io::Result<Self> {

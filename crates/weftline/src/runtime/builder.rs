@@ -183,7 +183,7 @@ impl Builder {
     ///     .slow_poll_threshold(Duration::from_millis(20))
     ///     .on_slow_poll(move |slow| sender.send(slow.to_string()).unwrap())
     ///     .build()?;
-    /// let guard = runtime.handle().enter();
+    /// let _entered = runtime.handle().enter();
     /// let blocks = task::Builder::new()
     ///     .name("blocks")
     ///     .spawn(async { thread::sleep(Duration::from_millis(300)) });

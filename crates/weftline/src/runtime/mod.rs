@@ -172,7 +172,7 @@ impl Runtime {
     /// use weftline::runtime::Grace;
     ///
     /// let runtime = weftline::Runtime::new()?;
-    /// runtime.spawn(std::future::pending::<()>());
+    /// let _waiting = runtime.spawn(std::future::pending::<()>());
     /// let report = runtime.shutdown(Grace::Forever);
     /// assert!(report.is_clean());
     /// # Ok::<(), weftline::runtime::BuildError>(())

@@ -61,7 +61,7 @@ impl Grace {
 /// let (began, begun) = mpsc::channel();
 /// let (stop, stopped) = mpsc::channel::<()>();
 /// let guard = runtime.handle().enter();
-/// task::Builder::new().name("stuck").spawn_blocking(move || {
+/// let _stuck = task::Builder::new().name("stuck").spawn_blocking(move || {
 ///     began.send(()).unwrap();
 ///     stopped.recv()
 /// });

@@ -198,7 +198,7 @@ impl Task {
     /// weftline::task_local! { static STEP: u32 = 0; }
     ///
     /// weftline::run(async {
-    ///     let mut handle = weftline::spawn(async { drop(STEP.set(2)) });
+    ///     let handle = weftline::spawn(async { drop(STEP.set(2)) });
     ///     let task = handle.task();
     ///     while !task.is_finished() {
     ///         weftline::yield_now().await;

@@ -199,10 +199,16 @@ where
 /// The closure holds its worker until it returns; it may split its work by [`join`](crate::join) and
 /// [`scope`](crate::scope). It begins with the caller's context.
 ///
+/// The closure owns what it works on (`'static`): data is moved in and returned, or shared by an `Arc`.
+/// What the calling code only borrows is for [`join`](crate::join), [`scope`](crate::scope) and
+/// [`par`](crate::par), which return when all is done and can be called in any task, as they are; the
+/// task holds its worker meanwhile.
+///
 /// # Cancellation
 ///
 /// A closure that has not begun when its task is [cancelled](super::Task::cancel) never begins. One
-/// that has begun asks for requests by [`checkpoint`](crate::checkpoint).
+/// that has begun asks for requests by [`checkpoint`](crate::checkpoint), or runs to its end. What a
+/// limit around it gives is an example of [`timeout`](crate::time::timeout()).
 ///
 /// # Panics
 ///
@@ -215,6 +221,14 @@ where
 /// weftline::run(async {
 ///     let sum = weftline::compute(|| (1..=1_000_000_u64).sum::<u64>());
 ///     assert_eq!(sum.await.unwrap(), 500_000_500_000);
+///
+///     // Moved in, borrowed by all workers, and given back.
+///     let mut numbers = vec![3, 1, 2];
+///     let sorting = weftline::compute(move || {
+///         weftline::par::sort(&mut numbers);
+///         numbers
+///     });
+///     assert_eq!(sorting.await.unwrap(), [1, 2, 3]);
 /// });
 /// ```
 #[track_caller]

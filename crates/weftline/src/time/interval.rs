@@ -150,7 +150,7 @@ impl Interval {
     /// use std::time::Duration;
     /// use weftline::time::{MissedTickPolicy, interval};
     ///
-    /// let poll_often = interval(Duration::from_millis(10)).with_policy(MissedTickPolicy::Delay);
+    /// let _poll_often = interval(Duration::from_millis(10)).with_policy(MissedTickPolicy::Delay);
     /// ```
     pub fn with_policy(mut self, policy: MissedTickPolicy) -> Self {
         self.policy = policy;

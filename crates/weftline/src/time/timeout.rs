@@ -57,6 +57,37 @@ use std::time::{Duration, Instant};
 ///     assert_eq!(error.to_string(), "not finished within 1ms");
 /// });
 /// ```
+///
+/// Around [`compute`](crate::compute) it asks the closure to end and waits for it, and keeps what that
+/// returns. So there are three results in each other: of the limit, the task and the closure. `???`
+/// takes all of them:
+///
+/// ```
+/// use std::error::Error;
+/// use std::time::Duration;
+/// use weftline::time::timeout;
+/// use weftline::{Cancelled, checkpoint, compute};
+///
+/// fn sum(up_to: u64) -> Result<u64, Cancelled> {
+///     let mut sum = 0;
+///     for n in 1..=up_to {
+///         checkpoint()?;
+///         sum += n;
+///     }
+///     Ok(sum)
+/// }
+///
+/// async fn sum_within(limit: Duration, up_to: u64) -> Result<u64, Box<dyn Error>> {
+///     Ok(timeout(limit, compute(move || sum(up_to))).await???)
+/// }
+///
+/// weftline::run(async {
+///     assert_eq!(sum_within(Duration::from_secs(60), 100).await.unwrap(), 5050);
+///
+///     let error = sum_within(Duration::from_millis(10), u64::MAX).await.unwrap_err();
+///     assert!(error.is::<Cancelled>(), "Elapsed only where it never began");
+/// });
+/// ```
 #[inline]
 pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
     let deadline = after(limit);

@@ -109,7 +109,7 @@ impl UnixDatagram {
     /// # weftline::run(async {
     /// let theirs = std::os::unix::net::UnixDatagram::unbound()?;
     /// let ours = weftline::net::UnixDatagram::from_std(theirs)?;
-    /// let theirs: std::os::unix::net::UnixDatagram = ours.into_std()?;
+    /// let _theirs: std::os::unix::net::UnixDatagram = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(socket: net::UnixDatagram) -> io::Result<Self> {
@@ -156,7 +156,7 @@ impl UnixDatagram {
     ///
     /// ```
     /// # weftline::run(async {
-    /// let (one, other) = weftline::net::UnixDatagram::pair()?;
+    /// let (one, _other) = weftline::net::UnixDatagram::pair()?;
     /// assert!(one.local_addr()?.is_unnamed() && one.peer_addr()?.is_unnamed());
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```

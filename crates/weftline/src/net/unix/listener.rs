@@ -67,7 +67,7 @@ impl UnixListener {
     /// # weftline::run(async {
     /// let theirs = std::os::unix::net::UnixListener::bind("/run/service")?;
     /// let ours = weftline::net::UnixListener::from_std(theirs)?;
-    /// let theirs: std::os::unix::net::UnixListener = ours.into_std()?;
+    /// let _theirs: std::os::unix::net::UnixListener = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(listener: net::UnixListener) -> io::Result<Self> {

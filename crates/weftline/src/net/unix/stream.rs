@@ -97,7 +97,7 @@ impl UnixStream {
     /// # weftline::run(async {
     /// let (theirs, _peer) = std::os::unix::net::UnixStream::pair()?;
     /// let ours = weftline::net::UnixStream::from_std(theirs)?;
-    /// let theirs: std::os::unix::net::UnixStream = ours.into_std()?;
+    /// let _theirs: std::os::unix::net::UnixStream = ours.into_std()?;
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub fn from_std(stream: net::UnixStream) -> io::Result<Self> {
@@ -145,7 +145,7 @@ impl UnixStream {
     ///
     /// ```
     /// # weftline::run(async {
-    /// let (one, other) = weftline::net::UnixStream::pair()?;
+    /// let (one, _other) = weftline::net::UnixStream::pair()?;
     /// assert!(one.local_addr()?.is_unnamed() && one.peer_addr()?.is_unnamed());
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```

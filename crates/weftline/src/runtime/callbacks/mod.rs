@@ -122,7 +122,7 @@ impl Handle {
     ///     let handle = weftline::Handle::current();
     ///     let noon = now() + Duration::from_millis(5);
     ///     let (tell, told) = weftline::sync::oneshot::channel();
-    ///     let timer = handle.call_at(noon, move || drop(tell.send(now())));
+    ///     let timer = handle.call_at(noon, move || tell.send(now()).unwrap());
     ///     assert_eq!(timer.when(), noon);
     ///     assert!(told.await.unwrap() >= noon);
     /// });
