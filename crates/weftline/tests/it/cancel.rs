@@ -14,8 +14,7 @@ use std::time::{Duration, Instant};
 use weftline::task::Status;
 use weftline::time::{Deadline, now, sleep, timeout, timeout_at};
 use weftline::{
-    Cancelled, catch_cancel, exit_stack, finally, shield, spawn, task,
-    uncancellable, yield_now,
+    Cancelled, catch_cancel, exit_stack, finally, shield, spawn, task, uncancellable, yield_now,
 };
 
 async fn caught(future: impl Future<Output = ()>) -> Cancelled {
