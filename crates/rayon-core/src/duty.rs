@@ -1,9 +1,9 @@
-//! Waiting, and what a thread does for others meanwhile (`Branch::wait_until` asks it to).
+//! Waiting, and what a thread of a pool does for others meanwhile (`Branch::wait_until` asks it to).
 //!
 //! The number of threads of a pool is promised, so a job that is queued counts on one of them to come. A
 //! thread of a pool that waits therefore calls whatever job of its pool there is. A worker of a
-//! runtime that others have built calls nothing but what it alone may call: there, others come in its
-//! place.
+//! runtime that others have built has no such duty: there, others come in its place, and what it alone
+//! must do is a call of Weftline's.
 
 use crate::pool::Registry;
 use std::rc::Rc;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use weftline::foundation::{Aside, Branch, runtime_here};
 
-/// What a thread owes to its registry.
+/// What a thread owes to its pool.
 pub(crate) struct Duty {
-    /// Its registry.
+    /// The pool.
     registry: Arc<Registry>,
     /// Its index there.
     index: usize,
@@ -31,9 +31,6 @@ impl Aside for Duty {
         if here != 0 && here != self.registry.key() {
             // Inside of another runtime, where these jobs would be elsewhere than they should.
             return false;
-        }
-        if self.registry.is_guest() {
-            return self.registry.find_broadcast(self.index).map(|job| job()).is_some();
         }
         self.registry.find(Some(self.index), false).map(|work| work.run()).is_some()
     }

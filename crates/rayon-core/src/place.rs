@@ -9,7 +9,6 @@
 //! | in no runtime | the global pool, which the call is moved to |
 
 use crate::builder::ThreadPoolBuilder;
-use crate::duty::Duty;
 use crate::error::ThreadPoolBuildError;
 use crate::locked;
 use crate::pool::Registry;
@@ -17,13 +16,15 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use weftline::Handle;
-use weftline::foundation::{is_outermost, runtime_here, set_aside};
+use weftline::foundation::{self, is_outermost, runtime_here};
 
 thread_local! {
     /// The pool that this thread is of.
     static MEMBER: RefCell<Option<Rc<Member>>> = const { RefCell::new(None) };
-    /// The runtime of others that this thread was in last.
-    static GUEST: RefCell<Option<Arc<Registry>>> = const { RefCell::new(None) };
+    /// The runtime of others that this thread was in last, by its key.
+    static GUEST: RefCell<(usize, Weak<Registry>)> = const { RefCell::new((0, Weak::new())) };
+    /// What the first worker of a runtime of others keeps, so that it is there as long as that thread.
+    static KEPT: RefCell<Option<Arc<Registry>>> = const { RefCell::new(None) };
     /// How many levels of forks more this thread puts up without being asked.
     static LEVELS: Cell<u32> = const { Cell::new(0) };
     /// Its address tells this thread from others.
@@ -34,8 +35,9 @@ thread_local! {
 static GLOBAL: OnceLock<Arc<Registry>> = OnceLock::new();
 /// One builds it at a time.
 static BUILDING: Mutex<()> = Mutex::new(());
-/// The runtimes of others that rayon was called in.
-static GUESTS: Mutex<Vec<Weak<Registry>>> = Mutex::new(Vec::new());
+/// The runtimes of others that rayon was called in, and those of pools, by their keys. No registry is let
+/// go of under this lock, since that may call what users have written.
+static GUESTS: Mutex<Vec<(usize, Weak<Registry>)>> = Mutex::new(Vec::new());
 
 /// A thread of a pool.
 pub(crate) struct Member {
@@ -155,32 +157,42 @@ pub(crate) fn index_in(registry: &Arc<Registry>) -> Option<usize> {
 
 /// The registry of the runtime around the calling thread, which has that key.
 fn guest(key: usize) -> Arc<Registry> {
-    let known = GUEST.try_with(|guest| guest.borrow().clone()).ok().flatten();
-    if let Some(known) = known.filter(|known| known.key() == key) {
+    let known = |guest: &RefCell<(usize, Weak<Registry>)>| {
+        let guest = guest.borrow();
+        if guest.0 == key { guest.1.upgrade() } else { None }
+    };
+    // While a registry is there so is its runtime, and no other has that key.
+    if let Some(known) = GUEST.try_with(known).ok().flatten() {
         return known;
     }
+    let (registry, is_new) = known_or_new(key);
+    if is_new && !registry.is_played() {
+        let kept = registry.clone();
+        // A thread that ends keeps nothing.
+        let keep = move || drop(KEPT.try_with(|own| own.replace(Some(kept))));
+        foundation::post_to(&Handle::current(), 0, keep);
+    }
+    let _ = GUEST.try_with(|guest| guest.replace((key, Arc::downgrade(&registry))));
+    registry
+}
+
+/// The registry of the runtime around the calling thread, which has that key, and whether it is new.
+fn known_or_new(key: usize) -> (Arc<Registry>, bool) {
     let mut guests = locked(&GUESTS);
-    guests.retain(|guest| guest.strong_count() > 0);
-    let found = guests.iter().filter_map(Weak::upgrade).find(|guest| guest.key() == key);
+    guests.retain(|(_, guest)| guest.strong_count() > 0);
+    let found = guests.iter().find_map(|(own, guest)| (*own == key).then(|| guest.upgrade())?);
+    let is_new = found.is_none();
     let registry = found.unwrap_or_else(|| {
         let registry = Registry::of_runtime(Handle::current());
-        guests.push(Arc::downgrade(&registry));
+        guests.push((key, Arc::downgrade(&registry)));
         registry
     });
-    drop(guests);
-    // Whoever broadcasts waits for this thread, and this thread may come to wait for whoever does.
-    if let Some(index) = registry.worker_index().filter(|_| registry.is_guest()) {
-        set_aside(Some(Duty::new(registry.clone(), index)));
-    }
-    // What was known before may be the last of its runtime: dropped without the borrow.
-    let before = GUEST.try_with(|guest| guest.replace(Some(registry.clone())));
-    drop(before);
-    registry
+    (registry, is_new)
 }
 
 /// Adds a pool to the runtimes that are known, for its threads that are no members.
 pub(crate) fn make_known(registry: &Arc<Registry>) {
-    locked(&GUESTS).push(Arc::downgrade(registry));
+    locked(&GUESTS).push((registry.key(), Arc::downgrade(registry)));
 }
 
 /// The pool for threads in no runtime; it is built when it is needed first.

@@ -102,30 +102,6 @@ impl Work {
     }
 }
 
-/// A worker is to look into its lane, for one job there.
-struct Visit {
-    registry: Arc<Registry>,
-    index: usize,
-    /// Whether it was not made yet.
-    is_due: bool,
-}
-
-impl Visit {
-    fn make(mut self) {
-        self.is_due = false;
-        self.registry.serve_lane(self.index);
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        // The runtime was shut down by others. Whoever waits for the job sees that it is dropped.
-        if self.is_due && self.registry.is_guest() {
-            drop(self.registry.find_broadcast(self.index));
-        }
-    }
-}
-
 impl Registry {
     /// That of a pool with so many threads, which have not begun.
     pub(crate) fn of_pool(threads: usize, options: Options) -> Arc<Self> {
@@ -222,17 +198,21 @@ impl Registry {
         self.push(self.fifo.push(job));
     }
 
-    /// Adds a job for each thread.
+    /// Adds a job for each thread, which calls it also while it waits. Where a runtime of others has ended
+    /// the jobs are dropped.
     pub(crate) fn push_to_all(self: &Arc<Self>, jobs: impl IntoIterator<Item = Job>) {
         let first_worker = usize::from(self.options().is_some_and(|o| o.use_current_thread));
         for (index, job) in jobs.into_iter().enumerate() {
-            locked(&self.lanes[index].broadcasts).push_back(job);
-            if let (Some(worker), Some(handle)) =
-                (index.checked_sub(first_worker), self.handle.get())
-            {
-                let visit = Visit { registry: self.clone(), index, is_due: true };
-                foundation::post_to(handle, worker, move || visit.make());
-            }
+            let worker = index.checked_sub(first_worker).zip(self.handle.get());
+            let Some((worker, handle)) = worker.filter(|_| self.is_guest()) else {
+                locked(&self.lanes[index].broadcasts).push_back(job);
+                if let Some((worker, handle)) = worker {
+                    let registry = self.clone();
+                    foundation::post_to(handle, worker, move || registry.serve_lane(index));
+                }
+                continue;
+            };
+            foundation::post_to(handle, worker, job);
         }
         self.wake_watchers();
     }
@@ -306,11 +286,6 @@ impl Registry {
         job.or_else(|| locked(&lane.broadcasts).pop_front()).map(Work::Job)
     }
 
-    /// What the thread with that index alone may do.
-    pub(crate) fn find_broadcast(&self, index: usize) -> Option<Job> {
-        locked(&self.lanes[index].broadcasts).pop_front()
-    }
-
     fn find_fork(&self, index: Option<usize>) -> Option<Work> {
         let fork = self.others(index).find_map(|lane| locked(&lane.forks).pop_front())?;
         self.offered.fetch_sub(1, Ordering::Relaxed);
@@ -360,13 +335,10 @@ impl Registry {
         }
     }
 
-    /// The worker with that index is to look into its lane.
+    /// The thread with that index looks into its lane.
     fn serve_lane(self: &Arc<Self>, index: usize) {
-        if self.is_guest() {
-            if let Some(job) = self.find_broadcast(index) {
-                job();
-            }
-        } else if place::index_in(self) == Some(index) {
+        // Else the pool has ended.
+        if place::index_in(self) == Some(index) {
             while let Some(work) = self.find_local(index) {
                 work.run();
             }

@@ -24,7 +24,8 @@ pub fn post(handle: &Handle, call: impl FnOnce() + Send + 'static) {
     handle.post(call);
 }
 
-/// The same, on the worker with that index. Where the runtime has ended the call is dropped.
+/// The same, on the worker with that index, which makes the call also while it waits inside of a job, as
+/// code of no task. Where the runtime has ended the call is dropped.
 pub fn post_to(handle: &Handle, worker: usize, call: impl FnOnce() + Send + 'static) {
     handle.post_to(worker, call);
 }

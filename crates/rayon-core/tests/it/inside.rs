@@ -312,6 +312,25 @@ fn all_of_it_works_where_one_thread_plays_the_workers() {
 }
 
 #[test]
+fn a_main_future_that_spins_does_not_keep_one_thread_from_playing_what_was_spawned() {
+    ends(|| {
+        for seed in 0..20 {
+            let runtime = Runtime::builder().deterministic(seed).build().unwrap();
+            runtime.block_on(async {
+                let (done, calls) =
+                    (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+                let (doing, called) = (done.clone(), calls.clone());
+                rayon::spawn(move || doing.store(true, Ordering::Release));
+                rayon::spawn_broadcast(move |_| _ = called.fetch_add(1, Ordering::Relaxed));
+                while !done.load(Ordering::Acquire) || calls.load(Ordering::Relaxed) < 4 {
+                    weftline::yield_now().await;
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn yielding_in_a_task_runs_what_was_spawned() {
     ends(|| {
         let (runtime, _) = runtime(1);
@@ -324,5 +343,30 @@ fn yielding_in_a_task_runs_what_was_spawned() {
             }
         });
         task.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_runtime_that_has_ended_is_kept_by_no_thread_that_called_rayon_in_it() {
+    ends(|| {
+        for is_deterministic in [false, true] {
+            let held = Arc::new(());
+            let (holds, weak) = (held.clone(), Arc::downgrade(&held));
+            let builder = Runtime::builder().workers(2).on_thread_start(move || _ = &holds);
+            let builder = if is_deterministic { builder.deterministic(1) } else { builder };
+            let runtime = builder.build().unwrap();
+            drop(held);
+            runtime.block_on(async {
+                assert_eq!(rayon::current_num_threads(), 2);
+                assert_eq!((0..1000).into_par_iter().sum::<u32>(), 499_500);
+                rayon::scope(|scope| scope.spawn(|_| ()));
+            });
+            assert!(weak.upgrade().is_some());
+            drop(runtime);
+            // Its own threads may be ending yet.
+            while weak.upgrade().is_some() {
+                thread::yield_now();
+            }
+        }
     });
 }

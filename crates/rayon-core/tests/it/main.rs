@@ -1,5 +1,6 @@
 //! What rayon promises on Weftline beside what its own tests ask: `cargo run -p rayon-suites` runs those.
 
+mod broadcasts;
 mod inside;
 mod pools;
 

@@ -158,6 +158,41 @@ fn a_pool_may_be_dropped_by_its_own_job() {
 }
 
 #[test]
+fn what_a_pool_drops_at_its_end_may_call_rayon() {
+    /// Calls rayon in a runtime when it is dropped.
+    struct Caller(weftline::Handle);
+    impl Drop for Caller {
+        fn drop(&mut self) {
+            let _entered = self.0.enter();
+            assert_eq!(rayon::current_num_threads(), 1);
+        }
+    }
+
+    ends(|| {
+        let runtime = || weftline::Runtime::builder().workers(1).build().unwrap();
+        let runtimes = [runtime(), runtime(), runtime()];
+        let stop = Arc::new(AtomicBool::new(false));
+        // Looks all runtimes and pools through for one, again and again.
+        let (stopped, handles) = (stop.clone(), [0, 1].map(|n| runtimes[n].handle().clone()));
+        let looking = thread::spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                for handle in &handles {
+                    let _entered = handle.enter();
+                    assert_eq!(rayon::current_num_threads(), 1);
+                }
+            }
+        });
+        for _ in 0..500 {
+            let caller = Caller(runtimes[2].handle().clone());
+            let builder = ThreadPoolBuilder::new().num_threads(1);
+            drop(builder.panic_handler(move |_| _ = &caller).build().unwrap());
+        }
+        stop.store(true, Ordering::Release);
+        looking.join().unwrap();
+    });
+}
+
+#[test]
 fn one_thread_is_enough_for_a_pool_of_its_own() {
     ends(|| {
         let pool = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().unwrap();

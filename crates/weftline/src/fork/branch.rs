@@ -5,7 +5,8 @@
 //! waits for a branch to end runs what is offered in it, or in a branch below, and nothing else: all
 //! that is a part of what it waits for. Where nothing is offered it asks for some (`Wanted`), which
 //! whoever runs in the branch sees, and sleeps until there is an offer or the end has come.
-//! On threads that owe something to others beside, it does that, too (`aside.rs`).
+//! On threads that owe something to others beside, it does that, too (`aside.rs`); and a worker what it
+//! alone can do (`scheduler/calls.rs`).
 
 use super::aside::Aside;
 use super::promotion::Promotion;
@@ -15,10 +16,12 @@ use crate::job::wanted::{BY_NOBODY, Wanted};
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::parker::{Parker, Unpark};
-use crate::scheduler::blocking_section;
+use crate::scheduler::{answer, blocking_section, forget};
+use crate::task::outside_of_tasks;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 thread_local! {
     /// The branch that the code on this thread runs in.
@@ -150,17 +153,18 @@ impl Branch {
                 claim.run();
                 continue;
             }
-            if aside.as_ref().is_some_and(|aside| aside.run()) {
+            if aside.as_ref().is_some_and(|aside| outside_of_tasks(|| aside.run())) {
                 continue;
             }
             // What comes after that is told; what came before it is found by another look.
             let newly = self.ask() | aside.as_ref().is_some_and(|aside| aside.watch(self));
-            if newly {
+            if newly || answer(&|| Waker::from(self.clone())) {
                 continue;
             }
             blocking_section(|| {
                 self.parker.park_patiently(None);
             });
+            forget();
         }
         self.stop_asking();
         if let Some(aside) = aside {
@@ -220,6 +224,12 @@ impl Branch {
             self.wanted.end_wait();
         }
         asked
+    }
+}
+
+impl Wake for Branch {
+    fn wake(self: Arc<Self>) {
+        Branch::wake(&self);
     }
 }
 

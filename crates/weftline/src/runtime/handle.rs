@@ -4,7 +4,7 @@ use super::context::{self, EnterGuard};
 use super::instance::Instance;
 use crate::job::Job;
 use crate::scheduler::{Trace, index_here};
-use crate::task::{self, JoinError, JoinHandle, Paced, Reason, Roster, Task};
+use crate::task::{self, JoinError, JoinHandle, Paced, Reason, Roster, Task, outside_of_tasks};
 use futures_task::{FutureObj, Spawn, SpawnError};
 use std::fmt;
 use std::future::Future;
@@ -310,9 +310,16 @@ impl Handle {
         self.instance.shared.give_any(Job::of_call(call), Reason::Computes);
     }
 
-    /// Has the worker with that index call `call`, which must not unwind.
+    /// Has the worker with that index call `call`, which must not unwind, also while it waits inside of a
+    /// job: even one that has entered another runtime since.
     pub(crate) fn post_to(&self, worker: usize, call: impl FnOnce() + Send + 'static) {
-        self.instance.shared.give_to(worker, Job::of_call(call));
+        let handle = self.clone();
+        let call_there = move || {
+            let _entered = handle.enter();
+            let _paced = Paced::enter(handle.instance.shared.pace());
+            outside_of_tasks(call);
+        };
+        self.instance.shared.post_to(worker, Job::of_call(call_there));
     }
 
     /// The roster for tasks that are spawned by the calling thread.

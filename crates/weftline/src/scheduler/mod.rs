@@ -4,12 +4,13 @@
 //! the loop that each of them runs, `queues.rs` and `steal.rs` are where its jobs come from,
 //! `sleep.rs` decides who sleeps and who is woken, `watch.rs` who looks after what a running worker
 //! leaves behind, `park.rs` blocks, `forks.rs` asks those that compute for a part of it,
-//! `computing.rs` keeps what computes apart. `blocking.rs`
-//! is apart: the threads for jobs that may block.
+//! `computing.rs` keeps what computes apart, `calls.rs` is for what one worker alone must do.
+//! `blocking.rs` is apart: the threads for jobs that may block.
 
 mod activity;
 mod actors;
 mod blocking;
+mod calls;
 mod computing;
 mod forks;
 mod monitor;
@@ -30,6 +31,7 @@ mod watch;
 mod worker;
 
 pub(crate) use blocking::{BlockingLimits, BlockingPool, StartThread};
+pub(crate) use calls::{answer, forget};
 pub(crate) use forks::{note_given, serve, served};
 pub(crate) use monitor::SlowPolls;
 pub(crate) use relief::{Relief, ReliefLimits};

@@ -7,6 +7,7 @@ use crate::platform::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence}
 use crate::platform::deque::{Injector, Steal, Stealer, Worker};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
+use std::task::Waker;
 
 /// The most shards an injector has: as many as a mask has bits.
 const MAX_SHARDS: usize = 64;
@@ -157,45 +158,102 @@ impl Slot {
     }
 }
 
-/// Jobs for one worker alone, from other threads.
+/// What is for one worker alone, from any thread: jobs, which it runs when it is free, and calls, which it
+/// makes also while it waits inside of a job.
 pub(crate) struct Inbox {
-    /// The jobs; `None` once the worker has ended.
-    jobs: Mutex<Option<VecDeque<Job>>>,
-    /// Whether there are any; written under the lock.
+    /// What there is; `None` once the worker has ended.
+    state: Mutex<Option<Received>>,
+    /// Whether there is anything; written under the lock.
     nonempty: AtomicBool,
+}
+
+/// What has come, and was not taken.
+#[derive(Default)]
+struct Received {
+    /// What the worker runs when it is free, the oldest first.
+    jobs: VecDeque<Job>,
+    /// What it also runs while it waits, the oldest first.
+    calls: VecDeque<Job>,
+    /// Wakes the worker where it waits inside of a job.
+    waiter: Option<Waker>,
+}
+
+impl Received {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.calls.is_empty()
+    }
 }
 
 impl Inbox {
     pub(crate) fn new() -> Self {
-        Self { jobs: Mutex::new(Some(VecDeque::new())), nonempty: AtomicBool::new(false) }
+        Self { state: Mutex::new(Some(Received::default())), nonempty: AtomicBool::new(false) }
     }
 
     /// Adds a job; gives it back if the worker has ended.
     pub(crate) fn push(&self, job: Job) -> Option<Job> {
-        let mut jobs = self.jobs.lock();
-        let Some(jobs) = &mut *jobs else { return Some(job) };
-        jobs.push_back(job);
+        let mut state = self.state.lock();
+        let Some(received) = &mut *state else { return Some(job) };
+        received.jobs.push_back(job);
         // Relaxed: the worker is woken through its parker, which orders it.
         self.nonempty.store(true, Ordering::Relaxed);
         None
     }
 
-    /// The worker ends: hands out what is left, and takes no more.
-    pub(crate) fn close(&self) -> VecDeque<Job> {
-        self.jobs.lock().take().unwrap_or_default()
+    /// Adds a call, and wakes the worker if it waits inside of a job; gives the call back if the worker
+    /// has ended.
+    pub(crate) fn push_call(&self, call: Job) -> Option<Job> {
+        let mut state = self.state.lock();
+        let Some(received) = &mut *state else { return Some(call) };
+        received.calls.push_back(call);
+        // Relaxed: as in `push`.
+        self.nonempty.store(true, Ordering::Relaxed);
+        let waiter = received.waiter.take();
+        drop(state);
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        None
     }
 
-    /// Moves everything into `into`.
-    pub(crate) fn drain(&self, into: &mut VecDeque<Job>) {
+    /// The worker ends: hands out what is left, and takes no more.
+    pub(crate) fn close(&self) -> VecDeque<Job> {
+        let mut left = self.state.lock().take().unwrap_or_default();
+        left.jobs.append(&mut left.calls);
+        left.jobs
+    }
+
+    /// Moves all jobs into `into`, and gives out a call. Other calls stay: what is moved is out of reach
+    /// where the worker waits inside of a job.
+    pub(crate) fn drain(&self, into: &mut VecDeque<Job>) -> Option<Job> {
         if self.is_empty() {
-            return;
+            return None;
         }
-        let mut jobs = self.jobs.lock();
+        let mut state = self.state.lock();
+        let received = state.as_mut()?;
+        into.append(&mut received.jobs);
+        let call = received.calls.pop_front();
         // Relaxed: under the lock.
-        self.nonempty.store(false, Ordering::Relaxed);
-        if let Some(jobs) = &mut *jobs {
-            into.append(jobs);
-        }
+        self.nonempty.store(!received.is_empty(), Ordering::Relaxed);
+        call
+    }
+
+    /// Gives out a call. `None`: there is none, and `waiter` is woken when there is, once.
+    pub(crate) fn take_call(&self, waiter: impl FnOnce() -> Waker) -> Option<Job> {
+        let mut state = self.state.lock();
+        let received = state.as_mut()?;
+        let call = received.calls.pop_front();
+        let before = if call.is_none() { received.waiter.replace(waiter()) } else { None };
+        // Relaxed: under the lock.
+        self.nonempty.store(!received.is_empty(), Ordering::Relaxed);
+        drop(state);
+        drop(before);
+        call
+    }
+
+    /// Nobody is woken for a call any more.
+    pub(crate) fn forget_waiter(&self) {
+        let waiter = self.state.lock().as_mut().and_then(|received| received.waiter.take());
+        drop(waiter);
     }
 
     #[inline]

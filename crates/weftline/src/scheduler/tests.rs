@@ -4,6 +4,7 @@ use super::activity::{Activity, BEGUN};
 use super::actors::Actors;
 use super::monitor::{Monitor, Rest};
 use super::park::DriverToken;
+use super::queues::Inbox;
 use super::sleep::Sleep;
 use super::watch::Watch;
 use super::worker::Local;
@@ -12,11 +13,12 @@ use crate::driver::Driver;
 use crate::job::Job;
 use crate::platform::atomic::{AtomicUsize, Ordering};
 use crate::platform::deque::Worker;
+use crate::platform::parker::{Parker, Unpark};
 use crate::platform::{UnsafeCell, model, thread};
 use crate::task::{Admission, Builder, Hooks, JoinHandle, Pace, Roster};
 use std::io;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 /// A scheduler of `workers` workers that a test runs by hand.
@@ -373,6 +375,37 @@ fn a_relief_worker_takes_what_computes_once_it_may() {
         shared.let_relief_compute(true);
         thread.join().unwrap();
         assert!(handle.is_finished());
+    });
+}
+
+#[test]
+fn a_call_is_made_by_a_worker_that_falls_asleep_inside_of_a_job() {
+    /// What the worker sleeps on there.
+    struct Sleeper(Parker);
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            assert_eq!(self.0.unpark(), Unpark::Done);
+        }
+    }
+
+    model(|| {
+        let (inbox, made) = (Arc::new(Inbox::new()), Arc::new(AtomicUsize::new(0)));
+        let (posted, makes) = (inbox.clone(), made.clone());
+        let caller = thread::spawn(move || {
+            let call = Job::of_call(move || {
+                makes.fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(posted.push_call(call).is_none(), "the worker has not ended");
+        });
+        let sleeper = Arc::new(Sleeper(Parker::new()));
+        loop {
+            if let Some(call) = inbox.take_call(|| Waker::from(sleeper.clone())) {
+                break call.run();
+            }
+            sleeper.0.park(None);
+        }
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+        caller.join().unwrap();
     });
 }
 

@@ -8,13 +8,13 @@ use super::queues::steal_from;
 use super::sleep::Searching;
 use super::steal::{SlotWatch, Victims};
 use super::watch::Watcher;
-use super::{Remote, Shared};
+use super::{Remote, Shared, calls};
 use crate::driver::timers::Timers;
 use crate::job::Job;
 use crate::platform::deque::Worker;
 use crate::platform::patience::Patience;
 use crate::platform::timer_slack;
-use crate::task::{Home, Reason, cover_waits};
+use crate::task::{Cover, Home, Reason, cover_waits};
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -126,7 +126,11 @@ impl Local {
 
     /// The calling thread is this worker's from now on.
     pub(super) fn attach(&self) {
-        cover_waits(|block| blocking_section(block));
+        cover_waits(Cover {
+            around: |block| blocking_section(block),
+            answer: calls::answer,
+            forget: calls::forget,
+        });
         self.shared.remotes[self.index].probe.attach();
         self.timer_slack.set(timer_slack::of_this_thread());
     }
@@ -198,7 +202,10 @@ impl Local {
     fn take_pinned(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
         // Also where some are here: a pinned task that wakes itself would keep newcomers out.
-        self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        if call.is_some() {
+            return call;
+        }
         if pinned.is_empty() {
             return None;
         }
@@ -427,8 +434,8 @@ impl Local {
 
     fn inbox_or_own_queue(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
-        self.shared.remotes[self.index].inbox.drain(&mut pinned);
-        pinned.pop_front().or_else(|| self.queue.pop())
+        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        call.or_else(|| pinned.pop_front()).or_else(|| self.queue.pop())
     }
 
     /// The workers end: what is queued here is run, which ends it, since all tasks are cancelled.
@@ -538,8 +545,8 @@ pub(super) fn push_here(shared: &Arc<Shared>, job: Job) -> Option<Job> {
 }
 
 /// Lends this thread's worker, whose ever it is.
-pub(super) fn with_own(act: impl FnOnce(&Local)) {
-    let _ = LOCAL.try_with(|current| current.borrow().as_deref().map(act));
+pub(super) fn with_own<R>(act: impl FnOnce(&Local) -> R) -> Option<R> {
+    LOCAL.try_with(|current| current.borrow().as_deref().map(act)).ok().flatten()
 }
 
 /// Queues a pinned job where the calling thread is its worker; gives it back otherwise.

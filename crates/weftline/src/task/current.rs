@@ -238,11 +238,24 @@ impl Origin {
     ///
     /// The poll in which this was made goes on until this returns.
     pub(crate) unsafe fn run<R>(&self, call: impl FnOnce() -> R) -> R {
-        let _current = CurrentTask::enter_marked(self.task, Marks::FORKED);
-        let mut context = self.context.clone();
-        let _entered = Entered::enter(&mut context);
-        region::outside(self.shielded, call)
+        run_forked(self.task, self.context.clone(), self.shielded, call)
     }
+}
+
+/// Calls a function as code of no task.
+pub(crate) fn outside_of_tasks<R>(call: impl FnOnce() -> R) -> R {
+    run_forked(None, Context::new(), false, call)
+}
+
+fn run_forked<R>(
+    task: Option<RawTask>,
+    mut context: Context,
+    shielded: bool,
+    call: impl FnOnce() -> R,
+) -> R {
+    let _current = CurrentTask::enter_marked(task, Marks::FORKED);
+    let _entered = Entered::enter(&mut context);
+    region::outside(shielded, call)
 }
 
 /// The id of the task that is being polled here.

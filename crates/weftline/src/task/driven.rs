@@ -7,12 +7,13 @@
 use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::State;
-use super::wait::{Blocking, Waiter};
+use super::wait::{Blocking, Waiter, answer_or};
 use super::{Home, Id, JoinError, JoinHandle, Roster, current, harness};
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 /// A thread that drives a task.
 #[derive(Debug)]
@@ -21,6 +22,13 @@ pub(crate) struct DrivingThread {
     queued: AtomicBool,
     /// How the thread is woken.
     waiter: Waiter,
+}
+
+impl Wake for DrivingThread {
+    /// There is something else for the thread to do.
+    fn wake(self: Arc<Self>) {
+        self.waiter.wake();
+    }
 }
 
 /// Queues a driven task. The caller owns it, and gives it up.
@@ -61,15 +69,20 @@ pub(crate) fn block_on<F: Future>(
     let _admission = unsafe { roster.insert(task) };
     roster.task_spawned(task);
     let driving = Driving { task, handle };
+    let mut has_polled = false;
     while !driving.handle.is_finished() {
         // Acquire: pairs with the Release in `run_soon`.
         if thread.queued.swap(false, Ordering::Acquire) {
+            if std::mem::replace(&mut has_polled, true) {
+                thread.waiter.take_turns();
+            }
             let _blocking = Blocking::begin();
             // SAFETY: whoever set the flag owned the task, and gave that up.
             unsafe { harness::run_here(task) };
         } else {
+            has_polled = false;
             roster.generation().assert_same_process();
-            thread.waiter.wait(None);
+            answer_or(&|| Waker::from(thread.clone()), || thread.waiter.wait(None));
         }
     }
     driving.take_output()

@@ -59,7 +59,7 @@ pub use spawn::{Builder, compute, spawn, spawn_blocking, spawn_local, spawn_pinn
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use caught_panic::CaughtPanic;
-pub(crate) use current::{Origin, assert_not_own, is_woken};
+pub(crate) use current::{Origin, assert_not_own, is_woken, outside_of_tasks};
 pub(crate) use driven::block_on;
 pub(crate) use error::Payload;
 pub(crate) use extra::CancelReason;
@@ -67,7 +67,7 @@ pub(crate) use hooks::{Hooks, TaskHook};
 pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
 pub(crate) use surroundings::Surroundings;
-pub(crate) use wait::{Pace, Paced, cover_waits, drive, is_blocking};
+pub(crate) use wait::{Cover, Pace, Paced, cover_waits, drive, is_blocking};
 
 use context::Context;
 use extra::Extra;

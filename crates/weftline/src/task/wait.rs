@@ -42,19 +42,38 @@ thread_local! {
     static COVER: Cell<Option<Cover>> = const { Cell::new(None) };
 }
 
-/// Calls the function that it is given, which blocks the calling thread, and sees to it that nobody
-/// waits for that thread meanwhile.
-pub(crate) type Cover = fn(&mut dyn FnMut());
+/// What a thread of a runtime does about its waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct Cover {
+    /// Calls the function that it is given, which blocks the calling thread, and sees to it that nobody
+    /// waits for that thread meanwhile. Not used where the thread keeps a pace.
+    pub(crate) around: fn(&mut dyn FnMut()),
+    /// Does something that is for this thread alone. False: there is nothing, and the waker that the
+    /// function gives is called when there is.
+    pub(crate) answer: fn(&dyn Fn() -> Waker) -> bool,
+    /// That waker is not to be called any more.
+    pub(crate) forget: fn(),
+}
 
-/// From now on all waiting on the calling thread is covered, except where it keeps a pace.
+/// From now on all waiting on the calling thread is covered.
 pub(crate) fn cover_waits(cover: Cover) {
     COVER.set(Some(cover));
+}
+
+/// Does what is for the calling thread alone, or else waits once by calling `wait`, which may end early;
+/// `waker` ends it.
+pub(super) fn answer_or(waker: &dyn Fn() -> Waker, wait: impl FnOnce()) {
+    let Some(cover) = COVER.get() else { return wait() };
+    if !(cover.answer)(waker) {
+        wait();
+        (cover.forget)();
+    }
 }
 
 /// Waits by calling `wait`.
 fn covered(mut wait: impl FnMut()) {
     match COVER.get() {
-        Some(cover) => cover(&mut wait),
+        Some(cover) => (cover.around)(&mut wait),
         None => wait(),
     }
 }
@@ -147,9 +166,19 @@ impl Waiter {
                     self.parker.park(None);
                 }
             }
+        } else {
+            self.take_turns();
         }
         // Acquire: pairs with the Release in `wake`.
         self.state.swap(AWAKE, Ordering::AcqRel);
+    }
+
+    /// To be called where the thread was woken while it polled, as by a yield: what it plays is chosen
+    /// before it, or it before that.
+    pub(super) fn take_turns(&self) {
+        if let Some(pace) = &self.pace {
+            pace.run_until(&|| true);
+        }
     }
 
     fn is_woken(&self) -> bool {
@@ -242,7 +271,7 @@ pub(crate) fn drive<F: Future>(
             return None;
         }
         generation.assert_same_process();
-        thread.0.wait(left);
+        answer_or(&|| waker.clone(), || thread.0.wait(left));
     }
 }
 

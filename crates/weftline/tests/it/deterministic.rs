@@ -298,6 +298,20 @@ fn a_task_that_spins_does_not_keep_events_waiting() {
 }
 
 #[test]
+fn a_main_future_that_spins_lets_the_workers_be_played() {
+    within_limit(|| {
+        for seed in 0..10 {
+            runtime(seed).block_on(async {
+                let task = spawn(yield_now());
+                while !task.is_finished() {
+                    yield_now().await;
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn blocking_jobs_run_on_their_threads_and_hold_the_time() {
     within_limit(|| {
         for seed in 0..10 {
