@@ -19,7 +19,11 @@ pub(crate) fn guard<'a>(call: impl FnOnce(), handler: impl FnOnce() -> Option<&'
     if lost.is_some() {
         // What dropping it may throw would end this thread and not the process.
         std::mem::forget(lost);
-        eprintln!("a job of a rayon pool panicked, and no handler took that: aborting");
+        eprintln!(
+            "rayon: a closure that nobody waits for panicked (of `rayon::spawn`, or a thread's handler), and \
+             no panic handler took that, so the process is aborted; `ThreadPoolBuilder::panic_handler` sets \
+             one, which inside of a Weftline runtime is that of the global pool"
+        );
         std::process::abort();
     }
 }

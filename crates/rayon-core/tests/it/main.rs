@@ -1,6 +1,7 @@
 //! What rayon promises on Weftline beside what its own tests ask: `cargo run -p rayon-suites` runs those.
 
 mod broadcasts;
+mod environment;
 mod inside;
 mod pools;
 
