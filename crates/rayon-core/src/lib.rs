@@ -10,7 +10,7 @@
 //! of its own with just the threads it was told to have.
 //!
 //! Next: `place.rs` says which pool a call is for, `pool.rs` is what the threads of a pool share,
-//! `duty.rs` how they wait. `docs/rayon.md` tells what is the same as in rayon's own crate, and what is
+//! `lanes/` where their jobs wait, `duty.rs` how they wait. `docs/rayon.md` tells what is the same as in rayon's own crate, and what is
 //! not.
 
 // What is copied from an example compiles without a warning.
@@ -27,8 +27,10 @@ mod install;
 #[expect(unsafe_code, reason = "jobs that borrow are kept as if they did not")]
 mod job;
 mod join;
+mod lanes;
 mod panics;
 mod place;
+mod platform;
 mod pool;
 #[expect(unsafe_code, reason = "jobs borrow from a scope that waits for them")]
 mod scope;

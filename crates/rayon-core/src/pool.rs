@@ -1,21 +1,19 @@
 //! What the threads of one pool share: jobs that wait, who is told of them, and when it all ends.
 //!
-//! A job waits in the *lane* of the thread that pushed it, or among the injected ones. That there are
-//! some is told in two ways: a *ticket* goes through the runtime's own queues, and whichever worker
-//! takes it looks here; and threads that wait for something, and look here meanwhile, are woken
-//! (`duty.rs`). One ticket is on its way while there is something to find, so a ticket too many is a
-//! look.
+//! Jobs wait in `lanes/`, which says who is told. Here that is: a *ticket* goes through the runtime's
+//! own queues, and whichever worker takes it looks into the lanes; and threads that wait for something, and
+//! look there meanwhile, are woken (`duty.rs`).
 //!
-//! Forks do not wait here: the runtime has them. Only those of the first levels of a job are put up
-//! here as well, and others while there are fewer than threads that might come, so that a thread that
+//! Forks do not wait there: the runtime has them. Only those of the first levels of a job are put up
+//! as well, and others while there are fewer than threads that might come, so that a thread that
 //! comes late finds them, although nobody asked when they were forked.
 
 use crate::job::{Fifo, Job};
+use crate::lanes::{self, Lanes, Own};
 use crate::place;
 use crate::{locked, panics};
 use std::any::Any;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use weftline::foundation::{self, Branch, OfferedFork};
 use weftline::{Handle, Runtime};
@@ -33,20 +31,10 @@ pub(crate) struct Registry {
     runtime: Mutex<Option<Runtime>>,
     /// What was chosen; `None`: the workers are those of a runtime that others have built.
     options: Option<Options>,
-    /// What waits, for each thread.
-    lanes: Box<[Lane]>,
-    /// Jobs from other threads, the oldest first.
-    injected: Mutex<VecDeque<Job>>,
+    /// What waits, and who is told.
+    lanes: Lanes<Job, OfferedFork, Branch>,
     /// Those of `spawn_fifo`.
     fifo: Fifo,
-    /// How many jobs and forks wait.
-    waiting: AtomicUsize,
-    /// How many forks are put up in the lanes; some may be done.
-    offered: AtomicUsize,
-    /// Whether a ticket is on its way.
-    invited: AtomicBool,
-    /// Who waits for something else, and is woken when there is a job.
-    watchers: Mutex<Vec<Arc<Branch>>>,
     /// What keeps the pool: its owner, and jobs that nobody waits for.
     reasons: AtomicUsize,
     /// How many threads have begun.
@@ -70,24 +58,8 @@ pub(crate) struct Options {
     pub(crate) exit_handler: Option<Box<ThreadHandler>>,
 }
 
-/// What waits for one thread.
-#[derive(Default)]
-struct Lane {
-    /// What it has pushed, the oldest first.
-    jobs: Mutex<VecDeque<Job>>,
-    /// What it alone may call, the oldest first.
-    broadcasts: Mutex<VecDeque<Job>>,
-    /// The forks that it has put up, the oldest first; some may be done.
-    forks: Mutex<VecDeque<OfferedFork>>,
-}
-
 /// What is found in a registry.
-pub(crate) enum Work {
-    /// A closure.
-    Job(Job),
-    /// A fork that was put up.
-    Fork(OfferedFork),
-}
+pub(crate) type Work = lanes::Work<Job, OfferedFork>;
 
 impl Work {
     /// Runs it. False: it was done already.
@@ -120,13 +92,8 @@ impl Registry {
             handle: OnceLock::new(),
             runtime: Mutex::new(None),
             options,
-            lanes: (0..threads).map(|_| Lane::default()).collect(),
-            injected: Mutex::default(),
+            lanes: Lanes::new(threads),
             fifo: Fifo::default(),
-            waiting: AtomicUsize::new(0),
-            offered: AtomicUsize::new(0),
-            invited: AtomicBool::new(false),
-            watchers: Mutex::default(),
             reasons: AtomicUsize::new(1),
             begun: Mutex::new(0),
             one_began: Condvar::new(),
@@ -184,12 +151,7 @@ impl Registry {
 
     /// Adds a job, from any thread.
     pub(crate) fn push(self: &Arc<Self>, job: Job) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        match place::index_in(self) {
-            Some(index) => locked(&self.lanes[index].jobs).push_back(job),
-            None => locked(&self.injected).push_back(job),
-        }
-        self.wake_watchers();
+        self.lanes.push(place::index_in(self), job, Branch::wake);
         self.invite();
     }
 
@@ -205,7 +167,7 @@ impl Registry {
         for (index, job) in jobs.into_iter().enumerate() {
             let worker = index.checked_sub(first_worker).zip(self.handle.get());
             let Some((worker, handle)) = worker.filter(|_| self.is_guest()) else {
-                locked(&self.lanes[index].broadcasts).push_back(job);
+                self.lanes.push_broadcast(index, job);
                 if let Some((worker, handle)) = worker {
                     let registry = self.clone();
                     foundation::post_to(handle, worker, move || registry.serve_lane(index));
@@ -214,7 +176,7 @@ impl Registry {
             };
             foundation::post_to(handle, worker, job);
         }
-        self.wake_watchers();
+        self.lanes.wake_watchers(Branch::wake);
     }
 
     /// How many levels of forks each job puts up without being asked: enough for each thread to have
@@ -226,89 +188,47 @@ impl Registry {
     /// Whether fewer forks are put up than there are threads that might come for one.
     #[inline]
     pub(crate) fn has_room_for_forks(&self) -> bool {
-        // Relaxed: a hint.
-        self.offered.load(Ordering::Relaxed) + 1 < self.lanes.len()
+        self.lanes.has_room_for_forks()
     }
 
     /// Puts up the oldest fork of the calling thread, which has this index, that is not. False: all
     /// are.
     pub(crate) fn offer_fork(self: &Arc<Self>, index: usize) -> bool {
         let Some(fork) = OfferedFork::oldest() else { return false };
-        while let Some(done) = self.find_done(index) {
+        while let Some(done) = self.lanes.take_done(index, OfferedFork::is_open) {
             drop(done);
         }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.offered.fetch_add(1, Ordering::Relaxed);
-        locked(&self.lanes[index].forks).push_back(fork);
+        self.lanes.put_up(index, fork);
         self.invite();
         true
-    }
-
-    /// A fork of the thread with that index which is done, if it is the newest there: of those that a
-    /// thread has put up the newest end first. To be dropped without the lock.
-    fn find_done(&self, index: usize) -> Option<OfferedFork> {
-        let mut forks = locked(&self.lanes[index].forks);
-        if forks.back()?.is_open() {
-            return None;
-        }
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.offered.fetch_sub(1, Ordering::Relaxed);
-        forks.pop_back()
     }
 
     /// Something to do for the thread with that index: its own newest, what it alone may do, others'
     /// oldest, and what came from outside. `with_forks`: it does nothing else, so that no fork of
     /// others is put on top of anything.
     pub(crate) fn find(&self, index: Option<usize>, with_forks: bool) -> Option<Work> {
-        index.and_then(|index| self.find_local(index)).or_else(|| {
-            if self.waiting.load(Ordering::Relaxed) == 0 {
-                return None;
-            }
-            let job = self.others(index).find_map(|lane| locked(&lane.jobs).pop_front());
-            let job = job.or_else(|| locked(&self.injected).pop_front());
-            let work = job.map(Work::Job);
-            let work = work.or_else(|| if with_forks { self.find_fork(index) } else { None })?;
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            Some(work)
-        })
+        self.lanes.find(index, self.own_order(), with_forks)
     }
 
     /// Something that the thread with that index has pushed itself, or that it alone may do.
     pub(crate) fn find_local(&self, index: usize) -> Option<Work> {
-        let lane = &self.lanes[index];
+        self.lanes.find_local(index, self.own_order()).map(Work::Job)
+    }
+
+    fn own_order(&self) -> Own {
         let oldest_first = self.options().is_some_and(|options| options.breadth_first);
-        let mut jobs = locked(&lane.jobs);
-        let job = if oldest_first { jobs.pop_front() } else { jobs.pop_back() };
-        drop(jobs);
-        if job.is_some() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        job.or_else(|| locked(&lane.broadcasts).pop_front()).map(Work::Job)
-    }
-
-    fn find_fork(&self, index: Option<usize>) -> Option<Work> {
-        let fork = self.others(index).find_map(|lane| locked(&lane.forks).pop_front())?;
-        self.offered.fetch_sub(1, Ordering::Relaxed);
-        Some(Work::Fork(fork))
-    }
-
-    /// The lanes of all other threads, beginning after that one.
-    fn others(&self, index: Option<usize>) -> impl Iterator<Item = &Lane> {
-        let first = index.map_or(0, |index| index + 1);
-        let (before, after) = self.lanes.split_at(first);
-        after.iter().chain(&before[..index.unwrap_or(0)])
+        if oldest_first { Own::OldestFirst } else { Own::NewestFirst }
     }
 
     /// Whether the thread with that index has pushed something that nobody has taken.
     pub(crate) fn has_local_jobs(&self, index: usize) -> bool {
-        !locked(&self.lanes[index].jobs).is_empty()
+        self.lanes.has_jobs_of(index)
     }
 
     /// Sends a ticket out, unless one is on its way.
     fn invite(self: &Arc<Self>) {
         let Some(handle) = self.handle.get() else { return };
-        // AcqRel: pairs with the exchange in `accept`: who takes the ticket sees what was pushed.
-        if !self.invited.swap(true, Ordering::AcqRel) {
+        if self.lanes.invite() {
             let registry = self.clone();
             foundation::post(handle, move || registry.accept());
         }
@@ -316,15 +236,14 @@ impl Registry {
 
     /// A worker has taken a ticket.
     fn accept(self: &Arc<Self>) {
-        // AcqRel: see `invite`.
-        self.invited.swap(false, Ordering::AcqRel);
+        self.lanes.accept();
         let index = place::index_in(self);
         if index.is_none() && !self.is_guest() {
             // The pool has ended, and the ticket with it.
             return;
         }
         while let Some(work) = self.find(index, true) {
-            if self.waiting.load(Ordering::Relaxed) > 0 {
+            if self.lanes.has_some() {
                 self.invite();
             }
             work.run();
@@ -347,21 +266,11 @@ impl Registry {
 
     /// From now on `waiter` is woken, once, when there is something. False: that is so already.
     pub(crate) fn watch(&self, waiter: &Arc<Branch>) -> bool {
-        let mut watchers = locked(&self.watchers);
-        let newly = !watchers.iter().any(|other| Arc::ptr_eq(other, waiter));
-        if newly {
-            watchers.push(waiter.clone());
-        }
-        newly
+        self.lanes.watch(waiter)
     }
 
     pub(crate) fn unwatch(&self, waiter: &Arc<Branch>) {
-        locked(&self.watchers).retain(|other| !Arc::ptr_eq(other, waiter));
-    }
-
-    fn wake_watchers(&self) {
-        let watchers = std::mem::take(&mut *locked(&self.watchers));
-        watchers.iter().for_each(|waiter| waiter.wake());
+        self.lanes.unwatch(waiter);
     }
 
     /// One reason more to go on.
