@@ -13,6 +13,7 @@
 //!   what the system does by default, nor what [`run`](crate::run) does about Ctrl-C, nor what a
 //!   handler did that was there before. When the last one stops listening, all of that is back: then
 //!   Ctrl-C cancels the main future of [`run`](crate::run), or ends the process where nobody catches it.
+//!   So does a signal that was sent before and arrives after.
 //! - Signals of one kind that come before the first of them was received count as one, as they do in
 //!   the kernel. None that comes later is lost.
 //! - Nothing here depends on a runtime, except for [`on_signal`]: each of several runtimes may listen, and

@@ -1,8 +1,8 @@
 //! Nothing is left of children, whether or not anybody waits for them: no zombie, no descriptor, no
 //! thread, no memory, and nobody hangs.
 //!
-//! Each test looks at all children of a process of its own. WEFTLINE_IT_STRESS is the number of rounds;
-//! by default ten thousand children, and fewer in a debug build.
+//! Each test looks at all children of a process of its own. WEFTLINE_IT_STRESS, as a number of tasks, is a
+//! hundred times the number of children; by default ten thousand, and fewer in a debug build.
 
 use super::{cat, is_there, sleeper};
 use crate::counting::bytes_in_use;
@@ -12,10 +12,14 @@ use weftline::runtime::Grace;
 use weftline::time::timeout;
 use weftline::{TaskSet, spawn};
 
+/// How many tasks cost as much as a child, about.
+const TASKS_FOR_A_CHILD: usize = 100;
+
 /// How many children in a row.
 fn children_in_all() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 500 } else { 10_000 })
+    let chosen = std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number of tasks"));
+    let tasks = chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 });
+    tasks / TASKS_FOR_A_CHILD
 }
 
 /// The children of this process, zombies among them.
