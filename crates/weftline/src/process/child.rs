@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 /// A process that was started; made by [`Command::spawn`](super::Command::spawn).
 ///
-/// All methods but [`communicate`](Self::communicate) take it by shared reference: one task may wait while others
-/// send signals. Dropping it lets the process go on, unseen, unless
-/// [`kill_on_drop`](super::Command::kill_on_drop) was asked for. Either way nothing of it stays behind once it has
-/// ended.
+/// All methods but [`communicate`](Self::communicate) take it by shared reference: one task may
+/// wait while others send signals. Dropping it lets the process go on, unseen, unless
+/// [`kill_on_drop`](super::Command::kill_on_drop) was asked for. Either way nothing of it stays
+/// behind once it has ended.
 #[derive(Debug)]
 pub struct Child {
     /// Where the child's input is written, if it is piped. To close it, take and drop it.
@@ -42,8 +42,8 @@ impl Drop for Care {
 }
 
 impl Child {
-    /// The number that the system gave the process. Once the process has ended it may be another one's:
-    /// to send a signal, use [`signal`](Self::signal).
+    /// The number that the system gave the process. Once the process has ended it may be another
+    /// one's: to send a signal, use [`signal`](Self::signal).
     #[must_use]
     pub fn id(&self) -> u32 {
         self.care.ward.id()
@@ -57,8 +57,8 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// If other code of this program has taken the exit status, by a `wait` for any child, or by having
-    /// `SIGCHLD` ignored; and in a process that was forked off.
+    /// If other code of this program has taken the exit status, by a `wait` for any child, or by
+    /// having `SIGCHLD` ignored; and in a process that was forked off.
     ///
     /// # Cancel safety
     ///
@@ -105,8 +105,9 @@ impl Child {
     /// # Errors
     ///
     /// [`NotFound`](io::ErrorKind::NotFound), *no such process*, if it has ended;
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a signal without a name; whatever the system says, as for a
-    /// process that has become another user's; and in a process that was forked off.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a signal without a name; whatever the
+    /// system says, as for a process that has become another user's; and in a process that was
+    /// forked off.
     ///
     /// # Examples
     ///
@@ -136,7 +137,8 @@ impl Child {
         self.signal(Kind::TERMINATE)
     }
 
-    /// Ends the process: sends `SIGKILL`, which it cannot refuse. [`wait`](Self::wait) tells when it is gone.
+    /// Ends the process: sends `SIGKILL`, which it cannot refuse. [`wait`](Self::wait) tells when
+    /// it is gone.
     ///
     /// # Errors
     ///
@@ -148,8 +150,8 @@ impl Child {
     /// Sends a signal to the process and to all that it has started, and that are still in its
     /// group. For a child that leads one: see [`process_group`](super::Command::process_group).
     ///
-    /// The child itself may have ended before: what it has left behind gets the signal. Where nothing is
-    /// left, nothing happens.
+    /// The child itself may have ended before: what it has left behind gets the signal. Where
+    /// nothing is left, nothing happens.
     ///
     /// # Errors
     ///
@@ -176,7 +178,8 @@ impl Child {
         self.care.ward.signal_group(kind)
     }
 
-    /// Ends the process and all that it has started: [`signal_group`](Self::signal_group) with `SIGKILL`.
+    /// Ends the process and all that it has started: [`signal_group`](Self::signal_group) with
+    /// `SIGKILL`.
     ///
     /// # Errors
     ///

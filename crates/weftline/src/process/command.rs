@@ -15,8 +15,8 @@ use std::process;
 
 /// A process to be started, as [`std::process::Command`].
 ///
-/// What is not here, such as another user or what is done between fork and exec, is set on std's, which
-/// [becomes](#impl-From<Command>-for-Command) one of these.
+/// What is not here, such as another user or what is done between fork and exec, is set on std's,
+/// which [becomes](#impl-From<Command>-for-Command) one of these.
 ///
 /// # Examples
 ///
@@ -153,8 +153,8 @@ impl Command {
         self
     }
 
-    /// The group of processes that the child belongs to; by default that of this process. Zero makes a
-    /// new one, which the child leads: the terminal's Ctrl-C does not reach it, and
+    /// The group of processes that the child belongs to; by default that of this process. Zero
+    /// makes a new one, which the child leads: the terminal's Ctrl-C does not reach it, and
     /// [`Child::signal_group`] reaches all of it.
     pub fn process_group(&mut self, group: i32) -> &mut Self {
         self.std.process_group(group);
@@ -248,7 +248,8 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// When cancelled, the process goes on, unless [`kill_on_drop`](Self::kill_on_drop) was asked for.
+    /// When cancelled, the process goes on, unless [`kill_on_drop`](Self::kill_on_drop) was asked
+    /// for.
     ///
     /// # Examples
     ///
@@ -267,7 +268,8 @@ impl Command {
     }
 
     /// Starts the process, reads all that it says, and waits for its end. It has begun when this
-    /// returns. Stdout and stderr are piped, and there is no input, unless something else was chosen.
+    /// returns. Stdout and stderr are piped, and there is no input, unless something else was
+    /// chosen.
     ///
     /// # Errors
     ///

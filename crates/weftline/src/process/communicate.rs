@@ -7,12 +7,12 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 
 impl Child {
-    /// Writes `input` to the child, closes its input, reads all that it says, and waits for its end: at
-    /// the same time, so that neither side waits for the other.
+    /// Writes `input` to the child, closes its input, reads all that it says, and waits for its
+    /// end: at the same time, so that neither side waits for the other.
     ///
-    /// A child that stops reading before it has read all is no error. What is not piped, or was taken
-    /// out of the [`Child`], is left alone, and empty in the output. The pipes to read come to their end
-    /// only when all processes that the child has left behind have closed them.
+    /// A child that stops reading before it has read all is no error. What is not piped, or was
+    /// taken out of the [`Child`], is left alone, and empty in the output. The pipes to read come
+    /// to their end only when all processes that the child has left behind have closed them.
     ///
     /// # Errors
     ///
@@ -21,7 +21,8 @@ impl Child {
     ///
     /// # Cancel safety
     ///
-    /// When cancelled, the child's input is closed and what was read is lost. The [`Child`] can be used.
+    /// When cancelled, the child's input is closed and what was read is lost. The [`Child`] can be
+    /// used.
     ///
     /// # Examples
     ///

@@ -13,14 +13,15 @@ use std::task::{Context, Poll};
 /// Where a child's output is read: its [`stdout`](super::Child::stdout) or
 /// [`stderr`](super::Child::stderr).
 ///
-/// It comes to its end when all processes that could write to it have closed it: the child, and those
-/// that the child has started and left behind. Also an [`AsyncRead`], as what it is and by reference.
+/// It comes to its end when all processes that could write to it have closed it: the child, and
+/// those that the child has started and left behind. Also an [`AsyncRead`], as what it is and by
+/// reference.
 pub struct PipeReader(Async<File>);
 
 /// Where a child's input is written: its [`stdin`](super::Child::stdin).
 ///
-/// Dropping it closes the pipe, so that the child reads the end. Also an [`AsyncWrite`], as what it is
-/// and by reference; `poll_close` closes the pipe, where it is not by reference.
+/// Dropping it closes the pipe, so that the child reads the end. Also an [`AsyncWrite`], as what it
+/// is and by reference; `poll_close` closes the pipe, where it is not by reference.
 pub struct PipeWriter(Option<Async<File>>);
 
 impl PipeReader {
@@ -111,8 +112,8 @@ impl PipeWriter {
     ///
     /// # Errors
     ///
-    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when nobody reads any more, or this side was closed;
-    /// else whatever the system says, and when the runtime has shut down.
+    /// [`BrokenPipe`](io::ErrorKind::BrokenPipe) when nobody reads any more, or this side was
+    /// closed; else whatever the system says, and when the runtime has shut down.
     ///
     /// # Cancel safety
     ///

@@ -40,8 +40,8 @@ struct State {
     process: Child,
     /// How it has ended, once somebody has seen that.
     end: Option<End>,
-    /// The user still has a `Child`. Then the number of a group's leader is kept, so that the group can
-    /// be sent signals after its leader has ended.
+    /// The user still has a `Child`. Then the number of a group's leader is kept, so that the group
+    /// can be sent signals after its leader has ended.
     is_held: bool,
     /// Who waits for the end.
     waiting: Slab<Waker>,

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Has the current runtime call a function for each signal of a kind that comes from now on, until
 /// the [`Registration`] is dropped.
 ///
-/// It is called as by [`Handle::call_soon`]: by a worker, one callback after the other, and it may use
-/// the runtime: spawn, cancel, open a gate. A panic of it is reported, and the next signal calls it
-/// again. Otherwise as [`signal()`](super::signal()).
+/// It is called as by [`Handle::call_soon`]: by a worker, one callback after the other, and it may
+/// use the runtime: spawn, cancel, open a gate. A panic of it is reported, and the next signal
+/// calls it again. Otherwise as [`signal()`](super::signal()).
 ///
 /// # Errors
 ///

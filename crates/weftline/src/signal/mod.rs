@@ -9,20 +9,21 @@
 //! # Guarantees
 //!
 //! - Any number may listen for one signal; all are told of each that comes.
-//! - **Listening takes over.** While somebody listens for a signal, nothing else is done about it: not
-//!   what the system does by default, nor what [`run`](crate::run) does about Ctrl-C, nor what a
-//!   handler did that was there before. When the last one stops listening, all of that is back: then
-//!   Ctrl-C cancels the main future of [`run`](crate::run), or ends the process where nobody catches it.
-//!   So does a signal that was sent before and arrives after.
-//! - Signals of one kind that come before the first of them was received count as one, as they do in
-//!   the kernel. None that comes later is lost.
-//! - Nothing here depends on a runtime, except for [`on_signal`]: each of several runtimes may listen, and
-//!   so may a plain thread with a `block_on` of its own. Signals arrive also while all workers compute.
-//! - A forked process that never becomes another program has nobody who listens. There a signal does
-//!   what it does by default, and the parent is not told.
+//! - **Listening takes over.** While somebody listens for a signal, nothing else is done about it:
+//!   not what the system does by default, nor what [`run`](crate::run) does about Ctrl-C, nor what
+//!   a handler did that was there before. When the last one stops listening, all of that is back:
+//!   then Ctrl-C cancels the main future of [`run`](crate::run), or ends the process where nobody
+//!   catches it. So does a signal that was sent before and arrives after.
+//! - Signals of one kind that come before the first of them was received count as one, as they do
+//!   in the kernel. None that comes later is lost.
+//! - Nothing here depends on a runtime, except for [`on_signal`]: each of several runtimes may
+//!   listen, and so may a plain thread with a `block_on` of its own. Signals arrive also while all
+//!   workers compute.
+//! - A forked process that never becomes another program has nobody who listens. There a signal
+//!   does what it does by default, and the parent is not told.
 //!
-//! What was taken over is given back as it was found. Where somebody else changes what is done about a
-//! signal while it is listened for, theirs counts.
+//! What was taken over is given back as it was found. Where somebody else changes what is done
+//! about a signal while it is listened for, theirs counts.
 //!
 //! # Examples
 //!

@@ -16,8 +16,8 @@ use std::task::{Context, Poll, Waker, ready};
 ///
 /// It is listened for from this call on until the future is ready or dropped. Meanwhile Ctrl-C does
 /// nothing else: it neither ends the process nor cancels the main future of [`run`](crate::run).
-/// Afterwards it does again, so that a program which is slow to end after the first Ctrl-C ends by one
-/// more. To wait again and again, and to miss none in between, use [`signal()`] with
+/// Afterwards it does again, so that a program which is slow to end after the first Ctrl-C ends by
+/// one more. To wait again and again, and to miss none in between, use [`signal()`] with
 /// [`Kind::INTERRUPT`].
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 
 use std::io;
 
-/// Has the kernel refuse `call` with `error`. What the filter says: load the number of the call; the
-/// next but one, if it is another; refuse; allow.
+/// Has the kernel refuse `call` with `error`. What the filter says: load the number of the call;
+/// the next but one, if it is another; refuse; allow.
 pub(crate) fn refuse(call: libc::c_long, error: i32) -> io::Result<()> {
     let [load, compare, answer] = [
         libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
@@ -28,8 +28,8 @@ pub(crate) fn refuse(call: libc::c_long, error: i32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: `program` and the filter that it points to are valid for reads, and the kernel makes a
-    // copy of them.
+    // SAFETY: `program` and the filter that it points to are valid for reads, and the kernel makes
+    // a copy of them.
     let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,5 +1,5 @@
-//! Signals: those that ask a process to end, for a program whose main future is to be asked instead,
-//! and any other for whoever listens.
+//! Signals: those that ask a process to end, for a program whose main future is to be asked
+//! instead, and any other for whoever listens.
 
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "a signal handler is installed by C calls")]

@@ -87,8 +87,8 @@ impl EndSignal {
 pub(crate) struct Caught(u64);
 
 /// Has `act` called, on a thread of its own, for each of `signals` that comes while nobody listens
-/// for it, as far as nobody else handles or ignores them. `None`: somebody handles them all, here or
-/// elsewhere.
+/// for it, as far as nobody else handles or ignores them. `None`: somebody handles them all, here
+/// or elsewhere.
 pub(crate) fn catch(
     signals: &[EndSignal],
     act: impl Fn(EndSignal) + Send + 'static,
@@ -302,7 +302,12 @@ pub(super) extern "C" fn note(number: libc::c_int) {
     let bell = BELL.load(Ordering::Relaxed);
     // SAFETY: bytes that are alive; `write` is async-signal-safe. There is room: a message is
     // written only where the one before was read, so that errno stays as it is.
-    unsafe { libc::write(bell, message.as_ptr().cast(), message.len()) };
+    let written = unsafe { libc::write(bell, message.as_ptr().cast(), message.len()) };
+    if written < 0 {
+        // A system without memory: the next signal rings for this one as well. Relaxed: it rang for
+        // nobody.
+        RUNG.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Whether a signal has come.

@@ -1,8 +1,9 @@
 //! Nothing is left of children, whether or not anybody waits for them: no zombie, no descriptor, no
 //! thread, no memory, and nobody hangs.
 //!
-//! Each test looks at all children of a process of its own. WEFTLINE_IT_STRESS, as a number of tasks, is a
-//! hundred times the number of children; by default ten thousand, and fewer in a debug build.
+//! Each test looks at all children of a process of its own. WEFTLINE_IT_STRESS, as a number of
+//! tasks, is a hundred times the number of children; by default ten thousand, and fewer in a debug
+//! build.
 
 use super::{cat, is_there, sleeper};
 use crate::counting::bytes_in_use;
