@@ -24,6 +24,7 @@
 //! | [`time`] | sleeping, intervals, timeouts, deadlines |
 //! | [`sync`] | passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets, and any descriptor |
+//! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
 //! not here, such as reading by lines, or joining and racing futures that borrow, comes from
@@ -47,7 +48,11 @@ pub mod group;
 pub mod io;
 pub mod net;
 pub mod par;
+#[cfg(unix)]
+pub mod process;
 pub mod runtime;
+#[cfg(unix)]
+pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;

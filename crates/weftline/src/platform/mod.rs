@@ -22,6 +22,8 @@ pub(crate) mod patience;
 pub(crate) mod poller;
 #[expect(unsafe_code, reason = "a thread's clock is read by a C call")]
 pub(crate) mod probe;
+#[cfg(unix)]
+pub(crate) mod processes;
 pub(crate) mod signals;
 #[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
 pub(crate) mod slice;

@@ -347,8 +347,9 @@ impl Builder {
     /// programs send a signal twice.)
     ///
     /// Only a signal that nobody else handles, or ignores, is caught, and only while `run` runs. (A shell
-    /// without job control has what it starts with `&` ignore Ctrl-C.) On systems other than Unix
-    /// nothing is caught yet.
+    /// without job control has what it starts with `&` ignore Ctrl-C.) While somebody listens for
+    /// it, by the module `signal`, it is theirs alone. On systems other than Unix nothing is caught
+    /// yet.
     ///
     /// # Examples
     ///

@@ -41,20 +41,25 @@ mod own_threads;
 mod panics;
 mod par;
 mod probe;
+#[cfg(unix)]
+mod process;
 mod race;
 mod regions;
 mod requests;
 mod rig;
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a system call filter is installed by C calls")]
+mod sandbox;
 mod selective;
 mod shutdown;
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "handlers are looked at by C calls, and a process forks")]
+mod signal;
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "signals are sent by C calls")]
 mod signals;
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "the kernel's scheduler is asked, and a filter installed, by C calls"
-)]
+#[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
 mod slices;
 #[cfg(feature = "tracing")]
 mod spans;

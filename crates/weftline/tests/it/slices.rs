@@ -4,6 +4,7 @@
 //! Each test looks at the threads of a process of its own.
 
 use crate::rig::{child, expect_success, holder, in_child, is_child, within_limit};
+use crate::sandbox::refuse;
 use std::collections::BTreeMap;
 use std::io;
 use std::thread;
@@ -30,37 +31,6 @@ fn ask() -> io::Result<()> {
     let place = &raw const wanted;
     // SAFETY: `place` is valid for reads of as many bytes as its field `size` says.
     let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, place, 0) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Has the kernel refuse that with `error`, for this thread and all that it starts. What the filter
-/// says: load the number of the call; the next but one, if it is another; refuse; allow.
-fn refuse_with(error: i32) -> io::Result<()> {
-    let [load, compare, answer] = [
-        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
-        libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-        libc::BPF_RET | libc::BPF_K,
-    ]
-    .map(|code| u16::try_from(code).unwrap());
-    let call = u32::try_from(libc::SYS_sched_setattr).unwrap();
-    let refusal = libc::SECCOMP_RET_ERRNO | u32::try_from(error).unwrap();
-    let line = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
-    let mut filter = [
-        line(load, 0, 0),
-        line(compare, 1, call),
-        line(answer, 0, refusal),
-        line(answer, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
-    // SAFETY: five numbers, none of which is an address.
-    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: `program` and the filter that it points to are valid for reads, and the kernel makes a
-    // copy of them.
-    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -108,7 +78,7 @@ fn in_silent_child(name: &str) -> bool {
 /// A stall is mended, and no thread has short turns.
 fn stalls_are_mended_without(error: i32) {
     // On standard output: this child is to be silent on the other.
-    if let Err(refused) = refuse_with(error) {
+    if let Err(refused) = refuse(libc::SYS_sched_setattr, error) {
         return println!("passed over: no system call can be refused here: {refused}");
     }
     assert_eq!(ask().unwrap_err().raw_os_error(), Some(error));

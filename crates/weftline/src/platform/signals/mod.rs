@@ -1,10 +1,11 @@
-//! The signals that ask a process to end, for a program whose main future is to be asked instead.
+//! Signals: those that ask a process to end, for a program whose main future is to be asked
+//! instead, and any other for whoever listens.
 
 #[cfg(unix)]
 #[expect(unsafe_code, reason = "a signal handler is installed by C calls")]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{Caught, catch, end_by};
+pub(crate) use unix::{Caught, Listening, NUMBERS, catch, end_by, listen};
 
 #[cfg(all(test, unix, not(loom), not(miri)))]
 mod tests;
