@@ -174,10 +174,12 @@ impl RawTask {
     ///
     /// # Safety
     ///
-    /// The caller owns the task (`OWNED`), and gives that up to the job.
+    /// The caller owns the task (`OWNED`), and gives that up to the job; or the task is one call, and the
+    /// caller has a reference, which it gives up to the job.
     pub(crate) unsafe fn job(self) -> Job {
-        // SAFETY: 1. the runtime's reference keeps an owned task alive (rule 6). 2. owning it is
-        // the right to run it once; `Home` keeps a pinned one on its worker.
+        // SAFETY: 1. the runtime's reference keeps an owned task alive (rule 6), or the job's own does.
+        // 2. owning it is the right to run it once; `Home` keeps a pinned one on its worker. The jobs
+        // of one call agree on who runs it (`State::claim`).
         unsafe { Job::new(self.0.cast()) }
     }
 
