@@ -10,4 +10,13 @@
 //!   runtimes, or on none.
 //! - Nothing is lost when a future is dropped before it is ready.
 
+pub(crate) mod line;
+#[expect(unsafe_code, reason = "a guard reaches what its permit allows it to")]
+mod mutex;
 pub mod oneshot;
+mod semaphore;
+
+pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
+pub use semaphore::{
+    AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TooManyPermits,
+};
