@@ -58,16 +58,22 @@ pub(in crate::sync) struct Chain {
     first: usize,
     /// The last one.
     last: usize,
+    /// How many there are.
+    len: usize,
 }
 
 impl Chain {
     /// Without nodes.
     pub(in crate::sync) const fn new() -> Self {
-        Self { first: NOBODY, last: NOBODY }
+        Self { first: NOBODY, last: NOBODY, len: 0 }
     }
 
     pub(in crate::sync) fn is_empty(&self) -> bool {
         self.first == NOBODY
+    }
+
+    pub(in crate::sync) fn len(&self) -> usize {
+        self.len
     }
 
     pub(in crate::sync) fn first(&self) -> Option<usize> {
@@ -106,6 +112,7 @@ impl Chain {
         let node = &mut nodes.0[key];
         node.before = before;
         node.after = next.unwrap_or(NOBODY);
+        self.len += 1;
     }
 
     /// Takes a node out of this chain, in which it stands.
@@ -121,6 +128,7 @@ impl Chain {
             Some(after) => nodes.0[after].before = before,
             None => self.last = before,
         }
+        self.len -= 1;
     }
 }
 

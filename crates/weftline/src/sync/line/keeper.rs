@@ -43,7 +43,7 @@ impl State {
 pub(super) fn add(crowd: &Arc<Crowd>) {
     let due = Instant::now() + CALL_LIMIT;
     if !KEEPER.add(due, Arc::downgrade(crowd)) {
-        crowd.queue.lock().forget_timing();
+        crowd.forget_timing();
     }
 }
 

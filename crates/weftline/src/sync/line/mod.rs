@@ -10,8 +10,8 @@
 //! - Taking and giving are one exchange where nobody waits.
 //!
 //! Where nobody waits, the permits are in the word of the line. The first who has to wait moves them
-//! to the [`Crowd`] and sets `CROWDED`; from then on all happens under its lock, by the rules in
-//! [`queue`], until nobody waits. `timing` keeps the time. The story is in `docs/locks.md`.
+//! to the [`Crowd`] and sets `CROWDED`; from then on all happens there, by the rules in [`queue`], until
+//! nobody waits. `timing` keeps the time. The story is in `docs/locks.md`.
 
 mod acquiring;
 mod calls;
@@ -24,15 +24,16 @@ mod tests;
 mod timing;
 
 pub(crate) use acquiring::Acquiring;
+pub(super) use calls::Calls;
+pub(super) use chain::{Chain, Nodes};
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::platform::const_unless_model;
+use crate::platform::{MutexGuard, const_unless_model};
 use crate::task::budget;
-use calls::Calls;
 use crowd::Crowd;
 use queue::{Come, Queue};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 /// In the word: the permits are with the crowd, whose lock is to be taken.
 const CROWDED: usize = 1;
@@ -145,11 +146,11 @@ impl Line {
 
     /// From now on nobody gets permits; all who wait are told.
     pub(crate) fn close(&self) {
-        self.with_queue(Queue::close);
+        self.with_queue_alone(Queue::close);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.crowd_now().is_some_and(|crowd| crowd.queue.lock().is_closed())
+        self.crowd.get().is_some_and(|crowd| crowd.lock().is_closed())
     }
 
     /// Permits that nobody holds. Some of them may be promised to somebody who waits.
@@ -164,7 +165,7 @@ impl Line {
 
     /// How many wait. For tests and for reports.
     pub(crate) fn waiters(&self) -> usize {
-        self.crowd_now().map_or(0, |crowd| crowd.queue.lock().len())
+        self.crowd.get().map_or(0, |crowd| crowd.lock().len())
     }
 
     /// Takes permits by the word alone. `None`: the crowd must be asked.
@@ -194,15 +195,10 @@ impl Line {
         if seen & CROWDED == 0 {
             return word(seen / ONE);
         }
-        let crowd = self.crowd().queue.lock();
+        let queue_now = self.crowd().lock();
         // Relaxed: under the lock, with which it changes to and fro.
         let seen = self.word.load(Ordering::Relaxed);
-        if seen & CROWDED == 0 { word(seen / ONE) } else { queue(&crowd) }
-    }
-
-    #[inline]
-    fn crowd_now(&self) -> Option<&Arc<Crowd>> {
-        self.crowd.get()
+        if seen & CROWDED == 0 { word(seen / ONE) } else { queue(&queue_now) }
     }
 
     #[inline]
@@ -210,12 +206,28 @@ impl Line {
         self.crowd.get_or_init(|| Arc::new(Crowd::new()))
     }
 
-    /// Does something by the rules of the queue, with all permits in it, and then what follows:
-    /// those who were called are woken, and somebody looks after them.
+    /// Does something that breaks no promise by the rules of the queue.
     fn with_queue<R>(&self, act: impl FnOnce(&mut Queue, &mut Calls) -> R) -> R {
         let crowd = self.crowd();
+        self.act_on(crowd, crowd.lock(), act)
+    }
+
+    /// Does something that may break a promise by the rules of the queue.
+    fn with_queue_alone<R>(&self, act: impl FnOnce(&mut Queue, &mut Calls) -> R) -> R {
+        let crowd = self.crowd();
+        self.act_on(crowd, crowd.lock_alone(), act)
+    }
+
+    /// Does something with all permits in the queue, and then what follows: those who were called are
+    /// woken, and somebody looks after them.
+    #[inline]
+    fn act_on<R>(
+        &self,
+        crowd: &Arc<Crowd>,
+        mut queue: MutexGuard<'_, Queue>,
+        act: impl FnOnce(&mut Queue, &mut Calls) -> R,
+    ) -> R {
         let mut calls = Calls::default();
-        let mut queue = crowd.queue.lock();
         // Relaxed: under the lock, with which it changes to and fro.
         if self.word.load(Ordering::Relaxed) & CROWDED == 0 {
             // Acquire: pairs with the Release in `release`; what is read here goes on to others by
@@ -228,6 +240,7 @@ impl Line {
             // Release: pairs with the Acquire in `take`: what the lock brought here goes on.
             self.word.store(permits * ONE, Ordering::Release);
         }
+        crowd.make_offer(&mut queue);
         drop(queue); // wakers are foreign code, and the timers may call the crowd
         if must_be_timed {
             timing::begin(crowd);
@@ -243,7 +256,7 @@ impl Line {
 
     #[cold]
     fn leave_crowd(&self, key: usize) {
-        drop(self.with_queue(|queue, calls| queue.leave(key, calls)));
+        drop(self.with_queue_alone(|queue, calls| queue.leave(key, calls)));
     }
 
     #[cold]
@@ -254,20 +267,20 @@ impl Line {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Closed>> {
         // Cloned, and dropped, without the lock: a waker is foreign code.
-        let mut owned = place.key.is_none().then(|| cx.waker().clone());
+        let mut owned = None;
         loop {
-            let come = self.with_queue(|queue, calls| match place.key {
-                Some(key) => queue.come(key, cx.waker(), &mut owned, calls),
-                None if queue.is_closed() => Come::Closed,
-                None if queue.take(want) => Come::Taken,
-                None => match owned.take() {
-                    None => Come::NeedsWaker,
-                    Some(waker) => {
-                        place.key = Some(queue.join(want, place.blocks, waker));
-                        Come::Waits
-                    }
-                },
-            });
+            let come = match place.key {
+                Some(key) if self.crowd().take_offer(key) => Come::Taken,
+                Some(key) => self.with_queue_alone(|queue, calls| {
+                    queue.come(key, cx.waker(), &mut owned, calls)
+                }),
+                None => {
+                    let waker = cx.waker().clone();
+                    self.with_queue(|queue, _| {
+                        Self::come_first(queue, place, want, waker, &mut owned)
+                    })
+                }
+            };
             match come {
                 Come::NeedsWaker => owned = Some(cx.waker().clone()),
                 Come::Waits => return Poll::Pending,
@@ -281,5 +294,22 @@ impl Line {
                 }
             }
         }
+    }
+
+    /// Somebody comes that has no place. What is in `unused` afterwards is to be dropped without the
+    /// lock.
+    fn come_first(
+        queue: &mut Queue,
+        place: &mut Place,
+        want: usize,
+        waker: Waker,
+        unused: &mut Option<Waker>,
+    ) -> Come {
+        if queue.is_closed() || queue.take(want) {
+            *unused = Some(waker);
+            return if queue.is_closed() { Come::Closed } else { Come::Taken };
+        }
+        place.key = Some(queue.join(want, place.blocks, waker));
+        Come::Waits
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Queue {
     waiting: Chain,
     /// Those that were called and are expected to come.
     called: Chain,
+    /// The one of them that may take without the lock, and perhaps has done so.
+    offered: Option<usize>,
     /// Permits that nobody holds; those that are promised among them.
     free: usize,
     /// The sum of what the called ones want.
@@ -86,6 +88,7 @@ impl Queue {
             waiters: Nodes::new(),
             waiting: Chain::new(),
             called: Chain::new(),
+            offered: None,
             free: 0,
             promised: 0,
             doubtful: 0,
@@ -118,6 +121,32 @@ impl Queue {
     /// How many have a place here.
     pub(super) fn len(&self) -> usize {
         self.waiters.len()
+    }
+
+    /// Whether one of the called may take without the lock.
+    pub(super) fn is_offering(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// It did.
+    pub(super) fn settle(&mut self) {
+        let Some(key) = self.offered.take() else { return };
+        self.free -= self.end_call(key);
+        self.waiters.remove(key);
+    }
+
+    /// It did not, and may no longer.
+    pub(super) fn withdraw(&mut self) {
+        self.offered = None;
+    }
+
+    /// Chooses one who may from now on, where nobody may.
+    pub(super) fn offer(&mut self) -> Option<usize> {
+        if self.offered.is_some() {
+            return None;
+        }
+        self.offered = self.called.first();
+        self.offered
     }
 
     /// Adds permits, as they are moved here from the line's word.
@@ -157,8 +186,8 @@ impl Queue {
         key
     }
 
-    /// Somebody with a place is polled, with this waker. What is in `owned` afterwards is to be
-    /// dropped without the lock.
+    /// Somebody with a place is polled, with this waker, and has no offer. What is in `owned`
+    /// afterwards is to be dropped without the lock.
     pub(super) fn come(
         &mut self,
         key: usize,

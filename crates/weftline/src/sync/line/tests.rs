@@ -1,65 +1,11 @@
 //! Models of the line: each runs as a stress test, under loom and under Miri. Time does not pass in
 //! them: where a call is missed, the test says so.
 
-use super::{Acquiring, Closed, Line};
+use super::{Closed, Line};
 use crate::platform::{UnsafeCell, model, thread};
-use std::future::Future;
-use std::pin::Pin;
+use crate::sync::waiter::Waiter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-
-/// Counts its wake-ups.
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// Somebody who waits, and of whom only the wake-ups are seen.
-struct Waiter<'a> {
-    acquire: Option<Pin<Box<Acquiring<'a>>>>,
-    wakes: Arc<Wakes>,
-}
-
-impl<'a> Waiter<'a> {
-    /// Comes to the line.
-    fn new(line: &'a Line, want: usize) -> Self {
-        Self { acquire: Some(Box::pin(line.acquire(want))), wakes: Arc::default() }
-    }
-
-    /// Comes to the line, and must wait.
-    #[track_caller]
-    fn waiting(line: &'a Line, want: usize) -> Self {
-        let mut waiter = Self::new(line, want);
-        assert!(waiter.poll().is_pending(), "somebody passed");
-        waiter
-    }
-
-    fn poll(&mut self) -> Poll<Result<(), Closed>> {
-        let waker = Waker::from(self.wakes.clone());
-        let acquire = self.acquire.as_mut().expect("it has not left");
-        acquire.as_mut().poll(&mut Context::from_waker(&waker))
-    }
-
-    fn leave(&mut self) {
-        self.acquire = None;
-    }
-
-    fn was_woken(&self) -> bool {
-        self.wakes.0.load(Ordering::SeqCst) > 0
-    }
-
-    /// As a task does that runs where it was woken, and only there.
-    #[track_caller]
-    fn must_get_it(&mut self) {
-        assert!(self.was_woken(), "not woken");
-        assert_eq!(self.poll(), Poll::Ready(Ok(())));
-    }
-}
+use std::task::Poll;
 
 /// Lets two looks pass: whoever was called before has missed its call.
 fn let_time_pass(line: &Line) {
@@ -92,11 +38,11 @@ fn a_permit_given_while_somebody_begins_to_wait_is_not_lost() {
     model(|| {
         let line = line(0);
         let gives = beside(&line, |line| line.release(1));
-        let mut waiter = Waiter::new(&line, 1);
+        let mut waiter = Waiter::new(line.acquire(1));
         let first = waiter.poll();
         gives.join().unwrap();
         if first.is_pending() {
-            waiter.must_get_it();
+            assert_eq!(waiter.must_be_ready(), Ok(()));
         }
         line.release(1);
         assert_left_alone(&line, 1);
@@ -135,15 +81,15 @@ fn one_permit_is_held_by_one_at_a_time() {
 fn a_newcomer_does_not_pass_one_who_waits() {
     model(|| {
         let line = line(0);
-        let mut first = Waiter::waiting(&line, 1);
+        let mut first = Waiter::waiting(line.acquire(1));
         let gives = beside(&line, |line| line.release(1));
         assert!(!line.try_acquire(1), "it was given to nobody, or is promised");
-        let mut second = Waiter::waiting(&line, 1);
+        let mut second = Waiter::waiting(line.acquire(1));
         gives.join().unwrap();
         assert!(!second.was_woken());
-        first.must_get_it();
+        assert_eq!(first.must_be_ready(), Ok(()));
         line.release(1);
-        second.must_get_it();
+        assert_eq!(second.must_be_ready(), Ok(()));
         line.release(1);
         assert_left_alone(&line, 1);
     });
@@ -153,11 +99,12 @@ fn a_newcomer_does_not_pass_one_who_waits() {
 fn one_who_leaves_while_it_is_called_passes_the_permit_on() {
     model(|| {
         let line = line(0);
-        let (mut first, mut second) = (Waiter::waiting(&line, 1), Waiter::waiting(&line, 1));
+        let (mut first, mut second) =
+            (Waiter::waiting(line.acquire(1)), Waiter::waiting(line.acquire(1)));
         let gives = beside(&line, |line| line.release(1));
         first.leave();
         gives.join().unwrap();
-        second.must_get_it();
+        assert_eq!(second.must_be_ready(), Ok(()));
         line.release(1);
         assert_left_alone(&line, 1);
     });
@@ -168,17 +115,17 @@ fn one_who_leaves_while_another_comes_leaves_nothing_behind() {
     model(|| {
         let line = line(1);
         let other = beside(&line, |line| {
-            let mut waiter = Waiter::new(line, 1);
+            let mut waiter = Waiter::new(line.acquire(1));
             if waiter.poll().is_ready() {
                 line.release(1);
             }
             waiter.leave();
         });
-        let mut waiter = Waiter::new(&line, 1);
+        let mut waiter = Waiter::new(line.acquire(1));
         let came = waiter.poll();
         other.join().unwrap();
         if came.is_pending() {
-            waiter.must_get_it();
+            assert_eq!(waiter.must_be_ready(), Ok(()));
         }
         line.release(1);
         assert_left_alone(&line, 1);
@@ -189,11 +136,11 @@ fn one_who_leaves_while_another_comes_leaves_nothing_behind() {
 fn a_large_request_is_not_passed_by_a_small_one() {
     model(|| {
         let line = line(1);
-        let mut large = Waiter::waiting(&line, 2);
+        let mut large = Waiter::waiting(line.acquire(2));
         let gives = beside(&line, |line| line.release(1));
         assert!(!line.try_acquire(1), "there is one permit, for which somebody waits");
         gives.join().unwrap();
-        large.must_get_it();
+        assert_eq!(large.must_be_ready(), Ok(()));
         line.release(2);
         assert_left_alone(&line, 2);
     });
@@ -203,13 +150,14 @@ fn a_large_request_is_not_passed_by_a_small_one() {
 fn a_missed_call_goes_to_the_next_one() {
     model(|| {
         let line = line(0);
-        let (mut stale, mut next) = (Waiter::waiting(&line, 1), Waiter::waiting(&line, 1));
+        let (mut stale, mut next) =
+            (Waiter::waiting(line.acquire(1)), Waiter::waiting(line.acquire(1)));
         let gives = beside(&line, |line| line.release(1));
         let_time_pass(&line);
         gives.join().unwrap();
         let_time_pass(&line);
         assert!(stale.was_woken());
-        next.must_get_it();
+        assert_eq!(next.must_be_ready(), Ok(()));
         line.release(1);
         assert!(line.try_acquire(1), "only one is there, and has missed its call");
         assert!(stale.poll().is_pending(), "it waits again");
@@ -224,12 +172,12 @@ fn a_missed_call_goes_to_the_next_one() {
 fn one_who_comes_just_as_it_misses_its_call_and_the_next_one_both_get_on() {
     model(|| {
         let line = line(0);
-        let mut first = Waiter::waiting(&line, 1);
-        let mut next = Waiter::waiting(&line, 1);
+        let mut first = Waiter::waiting(line.acquire(1));
+        let mut next = Waiter::waiting(line.acquire(1));
         line.release(1);
         let passes = beside(&line, let_time_pass);
         // It came first: whether it is late or not, the permit is its own.
-        first.must_get_it();
+        assert_eq!(first.must_be_ready(), Ok(()));
         passes.join().unwrap();
         assert!(next.poll().is_pending(), "the permit is held");
         line.release(1);
@@ -244,7 +192,7 @@ fn closing_tells_whoever_begins_to_wait() {
     model(|| {
         let line = line(0);
         let closes = beside(&line, Line::close);
-        let mut waiter = Waiter::new(&line, 1);
+        let mut waiter = Waiter::new(line.acquire(1));
         let first = waiter.poll();
         closes.join().unwrap();
         if first.is_pending() {

@@ -133,6 +133,19 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// Dropped before it is ready it has acquired nothing, and has given up its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::Semaphore;
+    ///
+    /// weftline::run(async {
+    ///     let megabytes = Semaphore::new(512);
+    ///     let permit = megabytes.acquire_many(100).await.unwrap();
+    ///     assert_eq!((permit.count(), megabytes.available_permits()), (100, 412));
+    ///     assert!(megabytes.acquire_many(Semaphore::MAX_PERMITS + 1).await.is_err());
+    /// });
+    /// ```
     pub async fn acquire_many(&self, count: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.wait_for(count).await?;
         Ok(SemaphorePermit::new(self, count))
@@ -147,6 +160,20 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// As [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use weftline::sync::Semaphore;
+    ///
+    /// weftline::run(async {
+    ///     let semaphore = Arc::new(Semaphore::new(1));
+    ///     let permit = semaphore.clone().acquire_owned().await.unwrap();
+    ///     weftline::spawn(async move { drop(permit) }).await.unwrap();
+    ///     assert!(!semaphore.is_locked());
+    /// });
+    /// ```
     pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.acquire_many_owned(1).await
     }
@@ -197,6 +224,16 @@ impl Semaphore {
     /// # Errors
     ///
     /// As [`try_acquire`](Self::try_acquire), and if the semaphore can never have so many.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::Semaphore;
+    ///
+    /// let semaphore = Semaphore::new(2);
+    /// assert!(semaphore.try_acquire_many(3).is_err());
+    /// assert_eq!(semaphore.try_acquire_many(2).unwrap().count(), 2);
+    /// ```
     pub fn try_acquire_many(&self, count: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.try_take(count)?;
         Ok(SemaphorePermit::new(self, count))
