@@ -78,10 +78,10 @@ impl Condvar {
     /// weftline::run(async {
     ///     let shared = Arc::new((Mutex::new(false), Condvar::new()));
     ///     let other = shared.clone();
-    ///     weftline::spawn(async move {
+    ///     drop(weftline::spawn(async move {
     ///         *other.0.lock().await = true;
     ///         other.1.notify_one();
-    ///     });
+    ///     }));
     ///     let mut done = shared.0.lock().await;
     ///     while !*done {
     ///         done = shared.1.wait(done).await;
@@ -122,10 +122,10 @@ impl Condvar {
     ///     let shared = Arc::new((Mutex::new(3), Condvar::new()));
     ///     for _ in 0..3 {
     ///         let other = shared.clone();
-    ///         weftline::spawn(async move {
+    ///         drop(weftline::spawn(async move {
     ///             *other.0.lock().await -= 1;
     ///             other.1.notify_one();
-    ///         });
+    ///         }));
     ///     }
     ///     let left = shared.1.wait_while(shared.0.lock().await, |left| *left > 0).await;
     ///     assert_eq!(*left, 0);
@@ -158,10 +158,10 @@ impl Condvar {
     /// weftline::run(async {
     ///     let shared = Arc::new((Mutex::new(None), Condvar::new()));
     ///     let other = shared.clone();
-    ///     weftline::spawn(async move {
+    ///     drop(weftline::spawn(async move {
     ///         *other.0.lock().await = Some("an answer");
     ///         other.1.notify_all();
-    ///     });
+    ///     }));
     ///     let guard = shared.0.lock().await;
     ///     let (_guard, answer) = shared.1.wait_for(guard, Option::take).await;
     ///     assert_eq!(answer, "an answer");

@@ -249,7 +249,7 @@ impl Line {
         result
     }
 
-    #[cold]
+    #[inline(never)]
     fn release_to_crowd(&self, permits: usize) {
         self.with_queue(|queue, calls| queue.give(permits, calls));
     }
@@ -259,7 +259,7 @@ impl Line {
         drop(self.with_queue_alone(|queue, calls| queue.leave(key, calls)));
     }
 
-    #[cold]
+    #[inline(never)]
     fn poll_crowd(
         &self,
         place: &mut Place,

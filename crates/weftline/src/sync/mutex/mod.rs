@@ -176,7 +176,7 @@ impl<T: ?Sized> Mutex<T> {
     /// use weftline::sync::Mutex;
     ///
     /// let mutex = Mutex::new(1);
-    /// let guard = mutex.try_lock().expect("nobody holds it");
+    /// let _guard = mutex.try_lock().expect("nobody holds it");
     /// assert!(mutex.try_lock().is_none());
     /// ```
     #[inline]
@@ -193,7 +193,7 @@ impl<T: ?Sized> Mutex<T> {
     /// use weftline::sync::Mutex;
     ///
     /// let mutex = Arc::new(Mutex::new(1));
-    /// let guard = mutex.clone().try_lock_owned().expect("nobody holds it");
+    /// let _guard = mutex.clone().try_lock_owned().expect("nobody holds it");
     /// assert!(mutex.try_lock().is_none());
     /// ```
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedMutexGuard<T>> {

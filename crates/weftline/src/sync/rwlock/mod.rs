@@ -154,7 +154,7 @@ impl<T: ?Sized> RwLock<T> {
     /// use weftline::sync::RwLock;
     ///
     /// let lock = RwLock::new(1);
-    /// let guard = lock.try_read().expect("nobody holds it");
+    /// let _guard = lock.try_read().expect("nobody holds it");
     /// assert!(lock.try_write().is_none());
     /// ```
     pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
@@ -241,7 +241,7 @@ impl<T: ?Sized> RwLock<T> {
     /// use weftline::sync::RwLock;
     ///
     /// let lock = RwLock::new(1);
-    /// let guard = lock.try_write().expect("nobody holds it");
+    /// let _guard = lock.try_write().expect("nobody holds it");
     /// assert!(lock.try_write().is_none());
     /// ```
     pub fn try_write(&self) -> Option<RwLockWriteGuard<'_, T>> {

@@ -11,7 +11,7 @@ use std::fmt;
 /// use weftline::sync::Semaphore;
 ///
 /// let semaphore = Semaphore::new(1);
-/// let permit = semaphore.try_acquire().unwrap();
+/// let _permit = semaphore.try_acquire().unwrap();
 /// let error = semaphore.try_acquire().unwrap_err();
 /// assert!(error.would_wait() && !error.is_closed());
 /// assert_eq!(error.to_string(), "no permits are free, or others wait for them");

@@ -212,7 +212,7 @@ impl Semaphore {
     /// use weftline::sync::Semaphore;
     ///
     /// let semaphore = Semaphore::new(1);
-    /// let permit = semaphore.try_acquire().unwrap();
+    /// let _permit = semaphore.try_acquire().unwrap();
     /// assert!(semaphore.try_acquire().unwrap_err().would_wait());
     /// ```
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
@@ -284,7 +284,7 @@ impl Semaphore {
     /// use weftline::sync::Semaphore;
     ///
     /// let semaphore = Semaphore::new(1);
-    /// let permit = semaphore.acquire_blocking().unwrap();
+    /// let _permit = semaphore.acquire_blocking().unwrap();
     /// assert_eq!(semaphore.available_permits(), 0);
     /// ```
     pub fn acquire_blocking(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
