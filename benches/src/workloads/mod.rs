@@ -12,6 +12,7 @@ mod echo_under_opaque_cpu;
 mod fork_join;
 mod http;
 mod idle;
+mod mutex;
 mod ping_pong;
 mod rayon_on_weftline;
 mod request_reply_main;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Workload> {
         chained_spawn::workload(),
         timers_sleep::workload(),
         timers_cancel::workload(),
+        mutex::workload(),
         fork_join::workload(),
         sort::workload(),
         rayon_on_weftline::workload(),

@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 33] = [
+const UNSAFE_PLACES: [Place; 39] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
     place("benches/src/slices.rs", 1, "a system call filter is installed by a C call"),
     place("crates/rayon-core/src/broadcast.rs", 1, "jobs borrow from a caller that waits for them"),
@@ -65,11 +65,17 @@ const UNSAFE_PLACES: [Place; 33] = [
         2,
         "reads the header of the task that is being polled",
     ),
+    place("crates/weftline/src/sync/mutex/guard.rs", 3, "a guard reaches what its permit allows"),
+    place("crates/weftline/src/sync/mutex/mod.rs", 2, "who has the permit has the value"),
+    place("crates/weftline/src/sync/mutex/owned.rs", 3, "a guard reaches what its permit allows"),
     place(
         "crates/weftline/src/sync/oneshot/ends.rs",
         34,
         "two ends share one allocation without a lock",
     ),
+    place("crates/weftline/src/sync/rwlock/guard.rs", 7, "a guard reaches what its permits allow"),
+    place("crates/weftline/src/sync/rwlock/mod.rs", 2, "who has the permits has the value"),
+    place("crates/weftline/src/sync/rwlock/owned.rs", 8, "a guard reaches what its permits allow"),
     place(
         "crates/weftline/src/task/driven.rs",
         4,

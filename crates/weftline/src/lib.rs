@@ -22,7 +22,7 @@
 //! | [`group`](mod@group) | groups of tasks, gathering, sets of tasks, races |
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts, deadlines |
-//! | [`sync`] | passing values between tasks and threads |
+//! | [`sync`] | locks, and passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets, and any descriptor |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
 //!

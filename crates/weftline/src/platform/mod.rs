@@ -42,6 +42,20 @@ pub(crate) mod global {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 }
 
+/// Declares a function as `const`, which in a model it cannot be: locks and atomics have no `const`
+/// constructors there.
+macro_rules! const_unless_model {
+    ($(#[$attribute:meta])* $visibility:vis fn $($function:tt)*) => {
+        #[cfg(all(test, any(loom, miri)))]
+        $(#[$attribute])*
+        $visibility fn $($function)*
+        #[cfg(not(all(test, any(loom, miri))))]
+        $(#[$attribute])*
+        $visibility const fn $($function)*
+    };
+}
+pub(crate) use const_unless_model;
+
 /// Runs a test body: every interleaving of it under loom, a few times under Miri, and many times
 /// with real threads otherwise.
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::handle::{Handle, NoRuntime};
 use crate::driver::Driver;
 use crate::driver::timers::Timers;
-use crate::scheduler::{local_timers, serve};
+use crate::scheduler::{index_here, local_timers, serve};
 use crate::task::{EnteredRoster, Pace, Roster, is_blocking};
 use std::cell::RefCell;
 use std::io;
@@ -64,6 +64,11 @@ fn with<R>(lend: impl FnOnce(&Handle) -> R) -> Option<R> {
 #[inline]
 pub(crate) fn key_here() -> usize {
     with(Handle::key).unwrap_or(0)
+}
+
+/// Whether the calling thread is a worker of the current runtime.
+pub(crate) fn is_on_worker() -> bool {
+    with(|handle| index_here(&handle.instance.shared).is_some()).unwrap_or(false)
 }
 
 /// The current runtime's driver.

@@ -1,13 +1,48 @@
-//! Passing values between tasks, and between tasks and plain threads.
+//! Locks, and passing values between tasks, and between tasks and plain threads.
 //!
-//! | module | what it passes |
+//! | item | what it is for |
 //! |---|---|
+//! | [`Mutex`], [`RwLock`] | one at a time; many readers or one writer |
+//! | [`Semaphore`] | so many at a time |
+//! | [`Event`] | waiting for a flag |
+//! | [`Condvar`] | waiting until what a mutex protects has changed |
+//! | [`Barrier`] | so many go on together |
+//! | [`OnceCell`] | a value that is made when it is first needed |
 //! | [`oneshot`] | one value, once |
 //!
 //! # Guarantees
 //!
 //! - Nothing here is bound to a runtime or to a thread: the two sides may live on different
-//!   runtimes, or on none.
+//!   runtimes, or on none. What waits has a twin that blocks a plain thread.
 //! - Nothing is lost when a future is dropped before it is ready.
+//! - Who waits for a lock or for permits has its turn as it came, and nobody waits for ever behind a
+//!   future that is not polled any more.
 
+mod barrier;
+mod condvar;
+mod event;
+pub(crate) mod line;
+#[expect(unsafe_code, reason = "a guard reaches what its permit allows it to")]
+mod mutex;
+mod once_cell;
 pub mod oneshot;
+mod row;
+#[expect(unsafe_code, reason = "a guard reaches what its permits allow it to")]
+mod rwlock;
+mod semaphore;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod waiter;
+
+pub use barrier::{Barrier, BrokenBarrier};
+pub use condvar::Condvar;
+pub use event::Event;
+pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
+pub use once_cell::OnceCell;
+pub use rwlock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+pub use semaphore::{
+    AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TooManyPermits,
+};

@@ -27,6 +27,7 @@ mod timeout;
 
 pub use deadline::{Deadline, DeadlineError, WithDeadline};
 pub use interval::{Interval, MissedTickPolicy, interval, interval_at};
+pub(crate) use sleep::wake_at;
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 

@@ -73,6 +73,12 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(Some(deadline))
 }
 
+/// Calls `waker` when `deadline` has come, by the timers of the calling thread; at once, if their
+/// runtime ends before that. Gives it back outside of a runtime.
+pub(crate) fn wake_at(deadline: Instant, waker: Waker) -> Result<(), Waker> {
+    Entry::new(deadline, waker).map(drop)
+}
+
 /// A future that is ready when its deadline has come; made by [`sleep`] and [`sleep_until`].
 ///
 /// It takes a place among the timers when it is first polled, and gives it back when it is ready

@@ -1,0 +1,164 @@
+//! Models of what hands out news: each runs as a stress test, under loom and under Miri. Those of what
+//! hands out permits are beside the line.
+
+use super::waiter::Waiter;
+use super::{Barrier, Condvar, Event, Mutex, OnceCell};
+use crate::platform::{model, thread};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+
+#[test]
+fn an_event_that_is_set_while_somebody_begins_to_wait_is_not_missed() {
+    model(|| {
+        let event = Arc::new(Event::new());
+        let sets = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        let mut waiter = Waiter::new(event.wait());
+        let first = waiter.poll();
+        sets.join().unwrap();
+        if first.is_pending() {
+            waiter.must_be_ready();
+        }
+        assert!(event.is_set());
+    });
+}
+
+#[test]
+fn an_event_that_is_set_and_cleared_reaches_whoever_was_there() {
+    model(|| {
+        let event = Arc::new(Event::new());
+        let mut waiter = Waiter::waiting(event.wait());
+        let sets = thread::spawn({
+            let event = event.clone();
+            move || {
+                event.set();
+                event.clear();
+            }
+        });
+        let early = waiter.poll();
+        sets.join().unwrap();
+        if early.is_pending() {
+            waiter.must_be_ready();
+        }
+        assert!(!event.is_set());
+    });
+}
+
+#[test]
+fn a_thread_that_waits_for_an_event_is_woken() {
+    model(|| {
+        let event = Arc::new(Event::new());
+        let sets = thread::spawn({
+            let event = event.clone();
+            move || event.set()
+        });
+        event.wait_blocking();
+        sets.join().unwrap();
+    });
+}
+
+#[test]
+fn a_notification_of_one_who_leaves_reaches_the_other() {
+    model(|| {
+        let (mutex, changed) = (Mutex::new(()), Arc::new(Condvar::new()));
+        let waits = || Waiter::waiting(changed.wait(mutex.try_lock().expect("nobody holds it")));
+        let (mut first, mut second) = (waits(), waits());
+        let notifies = thread::spawn({
+            let changed = changed.clone();
+            move || changed.notify_one()
+        });
+        first.leave();
+        notifies.join().unwrap();
+        drop(second.must_be_ready());
+    });
+}
+
+#[test]
+fn a_notification_of_one_who_leaves_before_it_has_the_lock_reaches_the_other() {
+    model(|| {
+        let shared = Arc::new((Mutex::new(()), Condvar::new()));
+        let (mutex, changed) = &*shared;
+        let waits = || Waiter::waiting(changed.wait(mutex.try_lock().expect("nobody holds it")));
+        let (mut first, mut second) = (waits(), waits());
+        let guard = mutex.try_lock().expect("nobody holds it");
+        changed.notify_one();
+        assert!(first.poll().is_pending(), "the lock is held");
+        let held = shared.clone();
+        drop(guard);
+        let locks = thread::spawn(move || drop(held.0.lock_blocking()));
+        first.leave();
+        locks.join().unwrap();
+        drop(second.must_be_ready());
+        assert!(mutex.try_lock().is_some());
+    });
+}
+
+#[test]
+fn no_change_is_missed_by_one_who_looked_under_the_lock() {
+    model(|| {
+        let shared = Arc::new((Mutex::new(false), Condvar::new()));
+        let changes = thread::spawn({
+            let shared = shared.clone();
+            move || {
+                *shared.0.lock_blocking() = true;
+                shared.1.notify_one();
+            }
+        });
+        let mut guard = shared.0.lock_blocking();
+        while !*guard {
+            guard = shared.1.wait_blocking(guard);
+        }
+        drop(guard);
+        changes.join().unwrap();
+    });
+}
+
+#[test]
+fn the_last_who_comes_to_a_barrier_lets_the_other_go_on() {
+    model(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let other = thread::spawn({
+            let barrier = barrier.clone();
+            move || barrier.wait_blocking().unwrap()
+        });
+        let here = barrier.wait_blocking().unwrap();
+        assert_eq!(here + other.join().unwrap(), 1, "0 and 1");
+    });
+}
+
+#[test]
+fn one_who_leaves_a_barrier_is_counted_or_not_as_the_others_go_on_or_not() {
+    model(|| {
+        let barrier = Arc::new(Barrier::new(2));
+        let mut leaves = Waiter::waiting(barrier.wait());
+        let other = thread::spawn({
+            let barrier = barrier.clone();
+            move || {
+                let mut waiter = Waiter::new(barrier.wait());
+                matches!(waiter.poll(), Poll::Ready(Ok(1)))
+            }
+        });
+        leaves.leave();
+        let went_on = other.join().unwrap();
+        assert_eq!(leaves.was_woken(), went_on);
+        assert_eq!(barrier.n_waiting(), 0, "the other has left as well");
+    });
+}
+
+#[test]
+fn of_two_who_need_a_value_one_makes_it() {
+    model(|| {
+        let (cell, made) = (Arc::new(OnceCell::new()), Arc::new(AtomicUsize::new(0)));
+        let make = |made: &AtomicUsize| made.fetch_add(1, Ordering::SeqCst) + 7;
+        let other = thread::spawn({
+            let (cell, made) = (cell.clone(), made.clone());
+            move || *cell.get_or_init_blocking(|| make(&made))
+        });
+        assert_eq!(*cell.get_or_init_blocking(|| make(&made)), 7);
+        assert_eq!(other.join().unwrap(), 7);
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    });
+}
