@@ -1,12 +1,13 @@
 //! The list of workloads, one per file. The `//!` of each file says which question the workload
 //! answers and why it is fair to each peer.
 //!
-//! The numbers are fixed: the gaps belong to workloads about channels, blocking calls
-//! and memory, which join the list as the parts they measure come to exist.
+//! The numbers are fixed: the gaps belong to workloads about blocking calls and
+//! memory, which join the list as the parts they measure come to exist.
 
 use crate::suite::Workload;
 
 mod chained_spawn;
+mod channel;
 mod echo_under_cpu;
 mod echo_under_opaque_cpu;
 mod fork_join;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Workload> {
         timers_sleep::workload(),
         timers_cancel::workload(),
         mutex::workload(),
+        channel::workload(),
         fork_join::workload(),
         sort::workload(),
         rayon_on_weftline::workload(),

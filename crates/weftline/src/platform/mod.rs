@@ -31,7 +31,9 @@ pub(crate) mod timer_slack;
 
 #[cfg(test)]
 pub(crate) use chosen::thread;
-pub(crate) use chosen::{Condvar, Mutex, MutexGuard, UnsafeCell, atomic, deque};
+pub(crate) use chosen::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, UnsafeCell, atomic, deque,
+};
 
 /// Whether time passes: not in a model.
 pub(crate) const TIME_PASSES: bool = !cfg!(any(loom, miri));

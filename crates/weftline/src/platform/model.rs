@@ -51,6 +51,27 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A lock for one who writes or several who read, of parking_lot's shape: no poison.
+#[derive(Debug, Default)]
+pub(crate) struct RwLock<T>(base::sync::RwLock<T>);
+
+/// The guard of a [`RwLock`] that reads.
+pub(crate) type RwLockReadGuard<'a, T> = base::sync::RwLockReadGuard<'a, T>;
+
+impl<T> RwLock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(base::sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> base::sync::RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 /// A condition variable of parking_lot's shape.
 #[derive(Debug, Default)]
 pub(crate) struct Condvar(base::sync::Condvar);

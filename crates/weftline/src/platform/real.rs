@@ -1,6 +1,6 @@
 //! The real world: std, parking_lot and crossbeam-deque.
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 /// Atomics and fences.
 pub(crate) mod atomic {

@@ -9,23 +9,34 @@
 //! | [`Barrier`] | so many go on together |
 //! | [`OnceCell`] | a value that is made when it is first needed |
 //! | [`oneshot`] | one value, once |
+//! | [`mpsc`] | messages from many senders to one receiver, with a bound or without |
+//! | [`broadcast`] | each message to every receiver |
+//! | [`watch`] | the latest value to every receiver |
+//! | [`queue`] | items of work from many to many, and a count of what is to be done |
 //!
 //! # Guarantees
 //!
 //! - Nothing here is bound to a runtime or to a thread: the two sides may live on different
-//!   runtimes, or on none. What waits has a twin that blocks a plain thread.
+//!   runtimes, or on none. What waits for a lock, a message or an item has a twin that blocks a plain
+//!   thread.
 //! - Nothing is lost when a future is dropped before it is ready.
 //! - Who waits for a lock or for permits has its turn as it came, and nobody waits for ever behind a
 //!   future that is not polled any more.
 
+mod audience;
 mod barrier;
+pub mod broadcast;
 mod condvar;
 mod event;
 pub(crate) mod line;
+#[cfg(test)]
+mod listener;
+pub mod mpsc;
 #[expect(unsafe_code, reason = "a guard reaches what its permit allows it to")]
 mod mutex;
 mod once_cell;
 pub mod oneshot;
+pub mod queue;
 mod row;
 #[expect(unsafe_code, reason = "a guard reaches what its permits allow it to")]
 mod rwlock;
@@ -34,12 +45,14 @@ mod semaphore;
 mod tests;
 #[cfg(test)]
 mod waiter;
+pub mod watch;
 
 pub use barrier::{Barrier, BrokenBarrier};
 pub use condvar::Condvar;
 pub use event::Event;
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
 pub use once_cell::OnceCell;
+pub use queue::Queue;
 pub use rwlock::{
     OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };

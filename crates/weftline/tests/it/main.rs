@@ -1,6 +1,7 @@
 //! What a user sees of the runtime, one module per subject, in one binary.
 
 mod blocking;
+mod broadcast;
 mod builder;
 mod callbacks;
 mod cancel;
@@ -33,6 +34,7 @@ mod limits;
 mod local;
 mod locks;
 mod meeting;
+mod mpsc;
 mod nested;
 mod net;
 mod oneshot;
@@ -46,6 +48,7 @@ mod permits;
 mod probe;
 #[cfg(unix)]
 mod process;
+mod queue;
 mod race;
 mod readers;
 mod regions;
@@ -73,8 +76,10 @@ mod stalls;
 mod stranded;
 mod stress;
 mod stress_cancel;
+mod stress_channels;
 mod submitting;
 mod task_set;
 mod threads;
 mod time;
 mod virtual_time;
+mod watch;

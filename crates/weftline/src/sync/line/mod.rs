@@ -139,6 +139,29 @@ impl Line {
         self.release_to_crowd(permits);
     }
 
+    /// Takes all permits that are free and promised to nobody, unless somebody waits: none then. It
+    /// calls nobody, so that a lock may be held around it.
+    pub(crate) fn take_all(&self) -> usize {
+        // Relaxed: only what the exchange below compares.
+        let mut seen = self.word.load(Ordering::Relaxed);
+        while seen & CROWDED == 0 {
+            // Acquire: as in `take`. Relaxed: compared again.
+            match self.word.compare_exchange_weak(seen, 0, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return seen / ONE,
+                Err(now) => seen = now,
+            }
+        }
+        let mut queue = self.crowd().lock();
+        // Relaxed: under the lock, with which it changes to and fro.
+        let is_crowded = self.word.load(Ordering::Relaxed) & CROWDED != 0;
+        if is_crowded { queue.take_up_to(usize::MAX) } else { 0 }
+    }
+
+    /// Whether somebody waits who was not called.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.read(|_| false, Queue::is_awaited)
+    }
+
     /// Takes away up to so many permits that are free and promised to nobody; says how many.
     pub(crate) fn take_up_to(&self, most: usize) -> usize {
         self.with_queue(|queue, _| queue.take_up_to(most))

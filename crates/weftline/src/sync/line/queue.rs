@@ -118,6 +118,11 @@ impl Queue {
         self.closed || !self.waiting.is_empty() || self.spare() < want
     }
 
+    /// Whether somebody waits who was not called.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// How many have a place here.
     pub(super) fn len(&self) -> usize {
         self.waiters.len()

@@ -1,0 +1,213 @@
+//! Models of the channel: each runs as a stress test, under loom and under Miri.
+
+use super::error::TryRecvError;
+use super::{Receiver, Sender, channel, unbounded_channel};
+use crate::platform::{model, thread};
+use crate::sync::listener::Listener;
+use std::pin::pin;
+use std::task::Poll;
+
+/// A channel with room for one message, which is taken.
+fn full() -> (Sender<u32>, Receiver<u32>) {
+    let (sender, receiver) = channel(1);
+    sender.try_send(0).expect("there is room");
+    (sender, receiver)
+}
+
+#[test]
+fn a_message_sent_while_the_receiver_begins_to_wait_is_not_lost() {
+    model(|| {
+        let (sender, mut receiver) = unbounded_channel();
+        let waiter = Listener::new();
+        let sends = thread::spawn(move || {
+            let _ = sender.send(7);
+            sender
+        });
+        let mut recv = pin!(receiver.recv());
+        let first = waiter.poll(recv.as_mut());
+        let _sender = sends.join().expect("the sender ends");
+        assert_eq!(waiter.outcome(first, recv), Some(7));
+    });
+}
+
+#[test]
+fn the_last_sender_dropped_while_the_receiver_begins_to_wait_ends_the_wait() {
+    model(|| {
+        let (sender, mut receiver) = channel::<u32>(1);
+        let another = sender.clone();
+        let waiter = Listener::new();
+        let drops = thread::spawn(move || drop(another));
+        drop(sender);
+        let mut recv = pin!(receiver.recv());
+        let first = waiter.poll(recv.as_mut());
+        drops.join().expect("the sender ends");
+        assert_eq!(waiter.outcome(first, recv), None);
+    });
+}
+
+#[test]
+fn a_sender_that_begins_to_wait_while_room_is_made_is_told() {
+    model(|| {
+        let (sender, mut receiver) = full();
+        let waiter = Listener::new();
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        let mut send = pin!(sender.send(1));
+        let first = waiter.poll(send.as_mut());
+        let mut receiver = receives.join().expect("the receiver ends");
+        assert_eq!(waiter.outcome(first, send), Ok(()));
+        assert_eq!(receiver.try_recv(), Ok(1));
+    });
+}
+
+#[test]
+fn of_two_that_begin_to_wait_while_room_is_made_for_both_none_is_forgotten() {
+    model(|| {
+        let (sender, mut receiver) = channel(2);
+        sender.try_send(0).expect("there is room");
+        sender.try_send(0).expect("there is room");
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        let waiters = [Listener::new(), Listener::new()];
+        let (mut first, mut second) = (pin!(sender.send(1)), pin!(sender.send(2)));
+        let (one, two) = (waiters[0].poll(first.as_mut()), waiters[1].poll(second.as_mut()));
+        let _receiver = receives.join().expect("the receiver ends");
+        assert_eq!(waiters[0].outcome(one, first), Ok(()));
+        assert_eq!(waiters[1].outcome(two, second), Ok(()));
+    });
+}
+
+#[test]
+fn a_send_dropped_while_room_is_made_leaves_it_to_the_next() {
+    model(|| {
+        let (sender, mut receiver) = full();
+        let (gives_up, waits) = (Listener::new(), Listener::new());
+        let mut second = pin!(sender.send(2));
+        {
+            let mut first = pin!(sender.send(1));
+            assert!(gives_up.poll(first.as_mut()).is_pending());
+            assert!(waits.poll(second.as_mut()).is_pending());
+            let receives = thread::spawn(move || {
+                assert_eq!(receiver.try_recv(), Ok(0));
+                receiver
+            });
+            first.set(sender.send(3));
+            receiver = receives.join().expect("the receiver ends");
+        }
+        assert_eq!(waits.wakes(), 1, "there is room, and it is not told");
+        assert_eq!(waits.poll(second), Poll::Ready(Ok(())));
+        assert_eq!(receiver.try_recv(), Ok(2));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    });
+}
+
+#[test]
+fn a_message_is_either_sent_before_the_close_or_given_back() {
+    model(|| {
+        let (sender, mut receiver) = channel(1);
+        let sends = thread::spawn(move || sender.try_send(7).is_ok());
+        receiver.close();
+        // Nothing is sent any more, so this is the last word.
+        let received = receiver.try_recv();
+        let sent = sends.join().expect("the sender ends");
+        assert_eq!(received.is_ok(), sent, "one of the two has the message");
+    });
+}
+
+#[test]
+fn a_sender_that_begins_to_wait_while_the_channel_is_closed_is_told() {
+    model(|| {
+        let (sender, mut receiver) = full();
+        let waiter = Listener::new();
+        let closes = thread::spawn(move || {
+            receiver.close();
+            receiver
+        });
+        let mut send = pin!(sender.send(1));
+        let first = waiter.poll(send.as_mut());
+        let _receiver = closes.join().expect("the receiver ends");
+        assert!(waiter.outcome(first, send).is_err());
+    });
+}
+
+#[test]
+fn a_sender_that_waits_for_the_close_is_told() {
+    model(|| {
+        let (sender, receiver) = channel::<u32>(1);
+        let waiter = Listener::new();
+        let drops = thread::spawn(move || drop(receiver));
+        let mut closed = pin!(sender.closed());
+        let first = waiter.poll(closed.as_mut());
+        drops.join().expect("the receiver ends");
+        waiter.outcome(first, closed);
+    });
+}
+
+#[test]
+fn the_last_permit_of_a_closed_channel_ends_the_wait() {
+    model(|| {
+        let (sender, mut receiver) = channel::<u32>(1);
+        let waiter = Listener::new();
+        let gives_back = thread::spawn(move || {
+            let permit = sender.try_reserve();
+            drop(permit);
+            sender
+        });
+        receiver.close();
+        let mut recv = pin!(receiver.recv());
+        let first = waiter.poll(recv.as_mut());
+        let _sender = gives_back.join().expect("the sender ends");
+        assert_eq!(waiter.outcome(first, recv), None);
+    });
+}
+
+#[test]
+fn room_that_is_made_while_a_sender_takes_all_of_it_is_not_lost() {
+    model(|| {
+        let (sender, mut receiver) = full();
+        let another = sender.clone();
+        let waiter = Listener::new();
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        let sends = thread::spawn(move || another.try_send(1).is_ok());
+        let mut send = pin!(sender.send(2));
+        let first = waiter.poll(send.as_mut());
+        let mut receiver = receives.join().expect("the receiver ends");
+        let sent = sends.join().expect("the sender ends");
+        if sent && first.is_pending() {
+            assert_eq!(receiver.try_recv(), Ok(1));
+        }
+        assert_eq!(waiter.outcome(first, send), Ok(()));
+        assert!(receiver.try_recv().is_ok());
+    });
+}
+
+#[test]
+fn room_that_comes_back_from_two_sides_while_another_sends_is_not_lost() {
+    model(|| {
+        let (sender, mut receiver) = channel(2);
+        sender.try_send(0).expect("there is room");
+        let (reserves, another) = (sender.clone(), sender.clone());
+        let waiter = Listener::new();
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        let gives_back = thread::spawn(move || drop(reserves.try_reserve()));
+        let sends = thread::spawn(move || another.try_send(1).is_ok());
+        let mut send = pin!(sender.send(2));
+        let first = waiter.poll(send.as_mut());
+        let _receiver = receives.join().expect("the receiver ends");
+        gives_back.join().expect("the thread ends");
+        let _sent = sends.join().expect("the sender ends");
+        // At most one message is on its way, and nothing is reserved.
+        assert_eq!(waiter.outcome(first, send), Ok(()));
+    });
+}
