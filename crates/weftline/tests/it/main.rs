@@ -44,6 +44,7 @@ mod probe;
 #[cfg(unix)]
 mod process;
 mod race;
+mod reading;
 mod regions;
 mod requests;
 mod rig;
@@ -74,3 +75,4 @@ mod task_set;
 mod threads;
 mod time;
 mod virtual_time;
+mod writing;
