@@ -9,6 +9,7 @@ mod combinations;
 #[cfg(target_os = "linux")]
 mod connections;
 mod context;
+mod copying;
 mod corners;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
@@ -51,6 +52,7 @@ mod process;
 mod queue;
 mod race;
 mod readers;
+mod reading;
 mod regions;
 mod requests;
 mod rig;
@@ -83,3 +85,4 @@ mod threads;
 mod time;
 mod virtual_time;
 mod watch;
+mod writing;
