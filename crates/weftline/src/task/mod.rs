@@ -299,7 +299,8 @@ impl Task {
 
     /// Takes one request to end back, and says how many are left. With the last one, a request that
     /// was not delivered yet is delivered no more. One that is being handed on from one region to the
-    /// next goes on. No effect on a task that has ended.
+    /// next goes on, as does one to a closure that waits for its turn, which never begins. No effect on a task
+    /// that has ended.
     ///
     /// Code that caught a request and does not hand it on calls this, so that those around it do
     /// not take the task for one that is ending.

@@ -517,7 +517,7 @@ impl Birth {
         let start = self.start;
         let task = RawTask::new(future, |vtable| Header {
             vtable,
-            state: if start == Start::Call { State::new_call() } else { State::new() },
+            state: State::new(),
             roster,
             id: Id::next(),
             parent: self.parent,
@@ -550,23 +550,26 @@ unsafe fn enlist(task: RawTask, start: Start) {
         Admission::Open => {}
         Admission::Closing => {
             let cancel = header.state.cancel();
-            debug_assert!(
-                matches!(cancel, Cancel::Noted | Cancel::Hasten),
-                "the spawner owns a new task"
-            );
+            debug_assert_eq!(cancel, Cancel::Noted, "the spawner owns a new task");
         }
         // SAFETY: owned, never polled, given up.
         Admission::Closed => return unsafe { harness::refuse(task) },
     }
-    let (job, reason) = match start {
+    let (job, home, reason) = match start {
         // SAFETY: owned, and given up.
         Start::AtOnce => return unsafe { harness::run_eagerly(task) },
         // SAFETY: owned, and given up to the job.
-        Start::Soon => (unsafe { task.job() }, Reason::Spawned),
-        // SAFETY: the handle's reference outlives this.
-        Start::Call => (unsafe { harness::call_job(task) }, Reason::Computes),
+        Start::Soon => (unsafe { task.job() }, header.home, Reason::Spawned),
+        Start::Call => {
+            let is_cancelled = header.state.become_call();
+            // SAFETY: the handle's reference outlives this.
+            let job = unsafe { harness::call_job(task) };
+            // What is only dropped waits for no others.
+            let turn = if is_cancelled { Reason::Woken } else { Reason::Computes };
+            (job, if is_cancelled { Home::ANY } else { header.home }, turn)
+        }
     };
-    header.roster.schedule(job, header.home, reason);
+    header.roster.schedule(job, home, reason);
 }
 
 /// A closure as a future that is ready at its first poll.

@@ -166,14 +166,26 @@ impl State {
         Self(AtomicUsize::new(NEW))
     }
 
-    /// As [`State::new`], for a task that is one call.
-    pub(crate) fn new_call() -> Self {
-        Self(AtomicUsize::new(NEW | CALL))
+    /// The owner of a new task that is one call gives it up: from now on whichever of its jobs begins
+    /// first has it. True: it was asked to end meanwhile, and is only to be dropped.
+    pub(crate) fn become_call(&self) -> bool {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            let is_cancelled = seen & (CANCEL | ABORT) != 0;
+            // `ABORT` as in `cancel`.
+            let next = seen | CALL | if is_cancelled { ABORT } else { 0 };
+            // Release: pairs with the Acquire in `request`, whose caller may send a job. Acquire: keeps
+            // the word's release sequence whole.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return is_cancelled,
+                Err(now) => seen = now,
+            }
+        }
     }
 
-    /// Whether the task is one call. That never changes.
+    /// Whether the task is one call, once it is queued. That never changes.
     pub(crate) fn is_call(&self) -> bool {
-        // Relaxed: it never changes.
+        // Relaxed: whoever was told of a poll is told of it, too.
         self.0.load(Ordering::Relaxed) & CALL != 0
     }
 
@@ -202,7 +214,13 @@ impl State {
 
     /// A request to cancel, to be delivered at the next suspension.
     pub(crate) fn cancel(&self) -> Cancel {
-        self.request(CANCEL)
+        let cancel = self.request(CANCEL);
+        if cancel == Cancel::Hasten {
+            // A call that has not begun never begins, also where the request is taken back: the job that
+            // is sent runs where the closure may only be dropped. AcqRel: as in `request`.
+            self.0.fetch_or(ABORT, Ordering::AcqRel);
+        }
+        cancel
     }
 
     /// The grace is over: the task ends before its next poll.

@@ -254,6 +254,31 @@ fn a_call_is_made_or_dropped_by_the_first_of_its_jobs_and_freed_after_the_last()
 }
 
 #[test]
+fn a_call_that_is_refused_while_it_is_cancelled_ends_once() {
+    model(|| {
+        let (roster, queue) = roster();
+        roster.admit(Admission::Closed);
+        let drops = Arc::new(AtomicUsize::new(0));
+        let held = Dropped(drops.clone());
+        let (lists, runner) = (roster.clone(), queue.clone());
+        let thread = thread::spawn(move || {
+            for task in lists.tasks() {
+                task.cancel();
+            }
+            runner.run_one();
+        });
+        let mut handle = Builder::new().compute_in(&roster, move || drop(held));
+        thread.join().unwrap();
+        queue.run_all();
+        let ended = poll_once(&mut handle, Waker::noop());
+        assert!(matches!(ended, Poll::Ready(Err(error)) if error.is_cancelled()));
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "the closure");
+        drop(handle);
+        assert_freed(&roster);
+    });
+}
+
+#[test]
 fn a_joiner_that_registers_while_the_task_ends_is_woken() {
     model(|| {
         let (roster, queue) = roster();

@@ -2,11 +2,11 @@
 
 use crate::probe::{Gate, Probe, Token};
 use crate::rig::{eventually, holder, runtime, within_limit};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
-use weftline::runtime::Handle;
+use weftline::runtime::{Grace, Handle};
 use weftline::{JoinHandle, Runtime, spawn, spawn_blocking, task};
 
 #[test]
@@ -229,5 +229,80 @@ fn a_blocking_job_that_is_cancelled_while_it_waits_for_a_thread_ends_at_once() {
     a_closure_that_waits_ends_at_once(|runtime, gate, token| {
         let _long = runtime.handle().spawn_blocking(move || gate.block());
         runtime.handle().spawn_blocking(move || drop(token))
+    });
+}
+
+#[test]
+fn a_blocking_job_never_begins_on_a_worker_although_the_request_to_end_it_is_taken_back() {
+    within_limit(|| {
+        let builder = Runtime::builder().workers(1).max_blocking_threads(1);
+        let runtime = builder.max_relief_workers(0).build().unwrap();
+        let gate = Gate::new();
+        let blocked = gate.clone();
+        let _long = runtime.handle().spawn_blocking(move || blocked.block());
+        let waiting = runtime.spawn(async {
+            let job = spawn_blocking(|| thread::current().name().map(str::to_owned));
+            assert!(job.cancel());
+            assert_eq!(job.task().uncancel(), 0);
+            job.await
+        });
+        assert!(waiting.wait().unwrap().unwrap_err().is_cancelled());
+        gate.open();
+    });
+}
+
+#[test]
+fn a_closure_that_is_refused_ends_once_whoever_cancels_it() {
+    /// Asks the task that drops it to end.
+    struct Cancels {
+        _counted: Token,
+    }
+    impl Drop for Cancels {
+        fn drop(&mut self) {
+            let _ = task::current().unwrap().cancel();
+        }
+    }
+
+    for hook_cancels in [false, true] {
+        let builder = Runtime::builder().workers(1).on_task_spawn(move |task| {
+            if hook_cancels {
+                assert!(task.cancel());
+            }
+        });
+        let runtime = builder.build().unwrap();
+        let (handle, probe) = (runtime.handle().clone(), Probe::new());
+        assert!(runtime.shutdown(Grace::Forever).is_clean());
+        let [one, other] = [0, 1].map(|_| Cancels { _counted: probe.token() });
+        let refused =
+            [handle.compute(move || drop(one)), handle.spawn_blocking(move || drop(other))];
+        for refused in refused {
+            assert!(refused.wait().unwrap_err().is_cancelled());
+        }
+        assert_eq!(probe.drops(), 2);
+    }
+}
+
+#[test]
+fn closures_that_are_spawned_while_their_runtime_ends_end_once() {
+    within_limit(|| {
+        for _ in 0..50 {
+            let runtime = Runtime::builder().workers(2).build().unwrap();
+            let (probe, ended) = (Probe::new(), AtomicBool::new(false));
+            let spawned = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                let handle = runtime.handle().clone();
+                scope.spawn(|| {
+                    let handle = handle;
+                    while !ended.load(Ordering::Relaxed) {
+                        let token = probe.token();
+                        spawned.fetch_add(1, Ordering::Relaxed);
+                        drop(handle.compute(move || drop(token)));
+                    }
+                });
+                let _ = runtime.shutdown(Grace::None);
+                ended.store(true, Ordering::Relaxed);
+            });
+            eventually("each closure is gone", || probe.drops() == spawned.load(Ordering::Relaxed));
+        }
     });
 }
