@@ -1,7 +1,7 @@
 //! Makes a thumbnail of each PNG and JPEG image in a folder.
 //!
-//! Without a folder it makes some images of its own. What cannot be read is told at the end; Ctrl-C ends
-//! the work where it is.
+//! Without a folder it makes some images of its own, in a folder that is gone at the end. What cannot be
+//! read is told at the end; Ctrl-C ends the work where it is.
 //!
 //! What it shows: files are listed, read and written by [`spawn_blocking`], and decoded and made smaller
 //! by [`compute`], all at the same time, each image by a task of its own. A limit bounds how many images

@@ -28,8 +28,8 @@
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
 //! not here, such as joining and racing futures that borrow, comes from futures-lite or futures-util;
-//! [`mod@group`] has what spawns tasks. Where a call is limited or raced, mind that a race *drops* its
-//! losers, while a limit in [`time`] [asks them to end](cancel).
+//! [`mod@group`] has what spawns tasks. Mind that a race of theirs *drops* its losers, while
+//! [`race`] and a limit in [`time`] [ask them to end](cancel), and wait for that.
 
 // What is copied from an example compiles without a warning.
 #![doc(test(attr(deny(warnings))))]

@@ -29,6 +29,9 @@ use std::task::{Context, Poll};
 ///
 /// Once the group is ending, it takes no more children.
 ///
+/// Where nothing else says of what type the errors are, as with `?` after the group, its body does:
+/// `Ok::<_, io::Error>(value)`.
+///
 /// # Errors
 ///
 /// All that failed in the group, or that it was cancelled by [`Group::cancel`] before its body had

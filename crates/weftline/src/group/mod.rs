@@ -176,7 +176,8 @@ impl<E: Send + 'static> Group<E> {
 
     /// Runs a closure that computes on the workers, as a child: see [`compute`](crate::compute()).
     /// One that has begun asks by [`checkpoint`](crate::checkpoint) whether the group ends, which
-    /// waits for it.
+    /// waits for it. If it then gives that request as its error, the group lists that as any other; give a
+    /// value to end without a word.
     ///
     /// # Panics
     ///

@@ -10,7 +10,8 @@ use crate::platform::global::{AtomicBool, Ordering};
 /// several errors the one of the earliest item is given, the others are dropped.
 ///
 /// With [`checkpoint`](crate::checkpoint) as the error, work on all workers ends when its task is to:
-/// a request is told to one fork alone, and this tells the others.
+/// a request is told to one fork alone, and this tells the others. It does so between calls: one that takes
+/// long asks besides whether the task's [`cancelling`](crate::task::Task::cancelling) is above zero.
 ///
 /// # Errors
 ///

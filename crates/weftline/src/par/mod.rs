@@ -8,8 +8,9 @@
 //! | [`sum`], [`reduce`], [`fold`] | make one value of all items |
 //! | [`sort`](sort()) and its kin | sort a slice |
 //!
-//! Items are those of a slice, a mutable slice, a vector, or a range of integers; [`chunks`](chunks()),
-//! [`chunks_mut`], [`enumerate`] and [`zip`] make others of them. All of it is made of
+//! Items are those of a slice, a mutable slice, a vector, or a range of integers (`a..b`, and not `a..=b`);
+//! [`chunks`](chunks()), [`chunks_mut`], [`enumerate`] and [`zip`] make others of them. What another iterator
+//! gives is collected first. All of it is made of
 //! [`join`](crate::join()), may be called wherever that may, and borrows and panics as that does. There
 //! is no least size to choose: items are worked off in order by the calling thread, which gives half
 //! of what is left away whenever a worker has nothing to do.

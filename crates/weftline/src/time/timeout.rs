@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 /// one that is pending only because it lets others run.
 ///
 /// The limit can only be noticed when the future gives its thread back: a future that computes or
-/// blocks is not interrupted.
+/// blocks is not interrupted, nor does [`checkpoint`](crate::checkpoint) in it tell of the limit. Such
+/// work belongs into [`compute`](crate::compute), as in the second example.
 ///
 /// A limit that is over is a request to end, made of the future alone (see [`cancel`](crate::cancel)):
 /// code in it that [catches](crate::catch_cancel) it, or has a [clean-up](crate::finally), goes
