@@ -65,7 +65,7 @@ impl Job {
         unsafe { (vtable.discard)(self.0) }
     }
 
-    /// What tells this job from all others that there are now.
+    /// What tells what it runs from all else that is to be run now.
     #[inline]
     pub(crate) fn address(&self) -> usize {
         self.0.as_ptr().addr()

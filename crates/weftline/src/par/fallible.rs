@@ -4,6 +4,9 @@ use super::Split;
 use super::drive::drive_unless;
 use crate::platform::global::{AtomicBool, Ordering};
 
+/// For so many results there is room before the first is there.
+const MOST_AT_ONCE: usize = 1 << 16;
+
 /// Calls `act` for each item until a call gives an error, which is given back.
 ///
 /// No call begins once an error is known; those that have begun on other workers are waited for. Of
@@ -90,7 +93,9 @@ where
         made.append(&mut more);
         made
     };
-    try_drive(items, Vec::with_capacity, push, append)
+    // There may be fewer by far than items: an error ends it.
+    let begin = |most: usize| Vec::with_capacity(most.min(MOST_AT_ONCE));
+    try_drive(items, begin, push, append)
 }
 
 /// Takes items into values until that gives an error.

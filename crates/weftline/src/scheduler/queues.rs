@@ -222,16 +222,16 @@ impl Inbox {
         left.jobs
     }
 
-    /// Moves all jobs into `into`, and gives out a call. Other calls stay: what is moved is out of reach
-    /// where the worker waits inside of a job.
-    pub(crate) fn drain(&self, into: &mut VecDeque<Job>) -> Option<Job> {
+    /// Moves all jobs into `into`, and gives out a call, if there `may_call` be one. Other calls stay: what
+    /// is moved is out of reach where the worker waits inside of a job.
+    pub(crate) fn drain(&self, into: &mut VecDeque<Job>, may_call: bool) -> Option<Job> {
         if self.is_empty() {
             return None;
         }
         let mut state = self.state.lock();
         let received = state.as_mut()?;
         into.append(&mut received.jobs);
-        let call = received.calls.pop_front();
+        let call = if may_call { received.calls.pop_front() } else { None };
         // Relaxed: under the lock.
         self.nonempty.store(!received.is_empty(), Ordering::Relaxed);
         call

@@ -62,6 +62,8 @@ pub(crate) struct Local {
     pub(super) turn: Turn,
     /// Whether a pinned job came first when there were jobs of both kinds.
     pinned_turn: Cell<bool>,
+    /// Whether the last look into the inbox was for a call: the next one leaves others their turn.
+    called: Cell<bool>,
     /// Jobs taken from the slot in a row.
     slot_runs: Cell<u32>,
     /// Polls until the next upkeep.
@@ -101,6 +103,7 @@ impl Local {
             begun: Cell::new(begun),
             turn: Turn::new(),
             pinned_turn: Cell::new(false),
+            called: Cell::new(false),
             slot_runs: Cell::new(0),
             until_upkeep: Cell::new(1),
             polls_per_upkeep: Cell::new(1),
@@ -197,12 +200,13 @@ impl Local {
         None
     }
 
-    /// Pinned jobs and the queue take turns.
+    /// Calls take turns with the rest, and pinned jobs with the queue.
     #[inline]
     fn take_pinned(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
         // Also where some are here: a pinned task that wakes itself would keep newcomers out.
-        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned, !self.called.get());
+        self.called.set(call.is_some());
         if call.is_some() {
             return call;
         }
@@ -434,7 +438,7 @@ impl Local {
 
     fn inbox_or_own_queue(&self) -> Option<Job> {
         let mut pinned = self.pinned.borrow_mut();
-        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned);
+        let call = self.shared.remotes[self.index].inbox.drain(&mut pinned, true);
         call.or_else(|| pinned.pop_front()).or_else(|| self.queue.pop())
     }
 

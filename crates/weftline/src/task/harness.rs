@@ -75,7 +75,7 @@ unsafe fn call(task: RawTask) {
 pub(crate) unsafe fn discard(job: NonNull<JobHeader>) {
     // SAFETY: passed on.
     let task = unsafe { RawTask::from_job(job) };
-    // SAFETY: the job owns the task, so it is alive (rule 6).
+    // SAFETY: the job owns the task, or has a reference, so it is alive (rule 6).
     let header = unsafe { task.header() };
     match header.state.start_poll() {
         // SAFETY: owned, never polled: what it holds may go anywhere (`Builder::spawn_pinned`; one

@@ -206,8 +206,8 @@ where
 ///
 /// # Cancellation
 ///
-/// A closure that has not begun when its task is [cancelled](super::Task::cancel) never begins. One
-/// that has begun asks for requests by [`checkpoint`](crate::checkpoint), or runs to its end. What a
+/// A closure that has not begun when its task is [cancelled](super::Task::cancel) never begins, and is
+/// dropped on a worker. One that has begun asks for requests by [`checkpoint`](crate::checkpoint), or runs to its end. What a
 /// limit around it gives is an example of [`timeout`](crate::time::timeout()).
 ///
 /// # Panics

@@ -22,7 +22,7 @@ const CANCEL: usize = 1 << 3;
 const JOIN_INTEREST: usize = 1 << 4;
 /// The join waker's field holds a waker, and belongs to whoever completes the task.
 const JOIN_WAKER: usize = 1 << 5;
-/// The future was polled at least once.
+/// The future was polled at least once; of one call: a job has it, or had.
 const STARTED: usize = 1 << 6;
 /// The runtime's grace is over: the future is not polled again, whatever it still wants to do.
 const ABORT: usize = 1 << 7;

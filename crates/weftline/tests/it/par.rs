@@ -60,6 +60,7 @@ fn an_error_ends_a_loop() {
             if n == 1000 { Err(n) } else { Ok(()) }
         });
         assert_eq!(ended, Err(1000));
+        assert!(par::try_map(0..u64::MAX, odd).is_err());
         assert!(seen.into_inner() > 1000, "those before were seen");
     });
 }

@@ -1,7 +1,8 @@
 //! Servers: who is served, what a failure touches, and how they end.
 
 use crate::rig::{
-    LONG, MS, eventually, holder, panic_on_purpose, reporting_runtime, runtime, until_waiting, within_limit,
+    LONG, MS, eventually, holder, panic_on_purpose, reporting_runtime, runtime, until_waiting,
+    within_limit,
 };
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
