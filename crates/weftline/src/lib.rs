@@ -23,13 +23,13 @@
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts, deadlines |
 //! | [`sync`] | locks, and passing values between tasks and threads |
-//! | [`net`], [`io`] | sockets, and any descriptor |
+//! | [`net`], [`io`] | sockets, any descriptor, buffered reading and writing |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
-//! not here, such as reading by lines, or joining and racing futures that borrow, comes from
-//! futures-lite or futures-util; [`mod@group`] has what spawns tasks. Where a call is limited or raced, mind that a race *drops* its losers, while a limit
-//! in [`time`] [asks them to end](cancel).
+//! not here, such as joining and racing futures that borrow, comes from futures-lite or futures-util;
+//! [`mod@group`] has what spawns tasks. Where a call is limited or raced, mind that a race *drops* its
+//! losers, while a limit in [`time`] [asks them to end](cancel).
 
 // What is copied from an example compiles without a warning.
 #![doc(test(attr(deny(warnings))))]

@@ -1,18 +1,24 @@
-//! Descriptors that are awaited: [`Async<T>`] for anything the system can poll.
+//! Streams of bytes, and descriptors that are awaited: [`BufReader`] and [`BufWriter`] for anything
+//! that is read and written, [`Async<T>`] for anything the system can poll.
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
-//! traits [`AsyncRead`] and [`AsyncWrite`] are those of the `futures-io` crate, so every extension
-//! trait written for them applies: a `BufReader` and `lines`, for example, come with futures-lite and
-//! futures-util. `watch` is where operations meet the driver; `docs/io.md` tells
-//! the life of an event.
+//! traits [`AsyncRead`], [`AsyncWrite`] and [`AsyncBufRead`] are those of the `futures-io` crate, so
+//! every extension trait written for them, in futures-lite or futures-util, applies. `watch` is where
+//! operations meet the driver; `docs/io.md` tells the life of an event.
 
+mod buf_reader;
+mod buf_writer;
 mod bytes;
 mod pollable;
+mod read_error;
 #[cfg(test)]
 mod tests;
 mod watch;
 
+pub use buf_reader::{BufReader, Lines};
+pub use buf_writer::BufWriter;
 pub(crate) use bytes::poll_shared;
-pub use futures_io::{AsyncRead, AsyncWrite};
+pub use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 pub use pollable::Async;
+pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
 pub(crate) use watch::{Assume, Direction, Kind, Place};
