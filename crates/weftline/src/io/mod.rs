@@ -1,5 +1,5 @@
 //! Streams of bytes, and descriptors that are awaited: [`BufReader`] and [`BufWriter`] for anything
-//! that is read and written, [`Async<T>`] for anything the system can poll.
+//! that is read and written, [`copy()`] between them, [`Async<T>`] for anything the system can poll.
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
 //! traits [`AsyncRead`], [`AsyncWrite`] and [`AsyncBufRead`] are those of the `futures-io` crate, so
@@ -9,8 +9,11 @@
 mod buf_reader;
 mod buf_writer;
 mod bytes;
+mod copy;
+mod duplex;
 mod pollable;
 mod read_error;
+mod send_file;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -18,7 +21,10 @@ mod watch;
 pub use buf_reader::{BufReader, Lines};
 pub use buf_writer::BufWriter;
 pub(crate) use bytes::poll_shared;
+pub use copy::{copy, copy_bidirectional};
+pub use duplex::{DuplexStream, duplex};
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 pub use pollable::Async;
 pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
+pub use send_file::{SendFileError, send_file};
 pub(crate) use watch::{Assume, Direction, Kind, Place};

@@ -15,6 +15,7 @@ mod real;
 use real as chosen;
 
 pub(crate) mod accept;
+pub(crate) mod file;
 #[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
 pub(crate) mod fork;
 pub(crate) mod parker;

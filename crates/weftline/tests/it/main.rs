@@ -9,6 +9,7 @@ mod combinations;
 #[cfg(target_os = "linux")]
 mod connections;
 mod context;
+mod copying;
 mod corners;
 #[expect(unsafe_code, reason = "a global allocator that counts")]
 mod counting;
