@@ -23,7 +23,7 @@
 //! | [`runtime`] | building, handles, shutting down |
 //! | [`time`] | sleeping, intervals, timeouts, deadlines |
 //! | [`sync`] | locks, and passing values between tasks and threads |
-//! | [`net`], [`io`] | sockets, any descriptor, buffered reading and writing |
+//! | [`net`], [`io`] | sockets and servers, any descriptor, buffered reading and writing |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is

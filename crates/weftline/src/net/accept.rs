@@ -1,8 +1,8 @@
 //! Accepting connections: which failures concern the listener, and which only one connection.
 //!
 //! A failure that belongs to a connection that is gone already is passed over. When descriptors or
-//! memory run out, the listener stays ready, so trying again at once would spin: `Accepting`
-//! pauses first. Neither reaches the caller.
+//! memory run out, the listener stays ready, so trying again at once would spin: `Patience`
+//! pauses first. Neither reaches the caller of `Accepting`; a server hears of the latter.
 
 use super::pause::Pauses;
 use crate::io::{Async, Direction, Place};
@@ -26,10 +26,24 @@ pub(super) struct Accepting<'a, L: AsDescriptor> {
     io: &'a Async<L>,
     /// The place among those that wait for it.
     place: Place<'a>,
-    /// Until when to leave it alone.
+    /// What becomes of failures.
+    patience: Patience,
+}
+
+/// When to try again after a failure.
+pub(super) struct Patience {
+    /// Until when to leave the listener alone.
     pause: Option<Pin<Box<Sleep>>>,
     /// The pauses since the last connection.
     pauses: Pauses,
+}
+
+/// A failure that concerns the listener. The next attempt pauses first.
+pub(super) struct Refusal {
+    /// What the system said.
+    pub(super) error: io::Error,
+    /// The system or the process is out of descriptors or memory; otherwise the listener does not work.
+    is_shortage: bool,
 }
 
 /// What a failed accept means.
@@ -44,8 +58,7 @@ enum Failure {
 
 impl<'a, L: AsDescriptor> Accepting<'a, L> {
     pub(super) fn new(io: &'a Async<L>) -> Self {
-        let pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
-        Self { io, place: io.place(), pause: None, pauses }
+        Self { io, place: io.place(), patience: Patience::new() }
     }
 
     /// Waits for the next connection.
@@ -55,27 +68,53 @@ impl<'a, L: AsDescriptor> Accepting<'a, L> {
         accept: impl Fn(&L) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.as_mut().poll(cx));
-                self.pause = None;
+            let (io, place) = (self.io, &mut self.place);
+            let attempt =
+                |cx: &mut Context<'_>| io.poll_listed(Direction::Read, place, cx, &accept);
+            match ready!(self.patience.poll(cx, attempt)) {
+                Ok(connection) => return Poll::Ready(Ok(connection)),
+                Err(refusal) if refusal.is_shortage => {}
+                Err(refusal) => {
+                    self.patience = Patience::new();
+                    return Poll::Ready(Err(refusal.error));
+                }
             }
-            let accepted = self.io.poll_listed(Direction::Read, &mut self.place, cx, &accept);
-            let error = match ready!(accepted) {
+        }
+    }
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self { pause: None, pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE) }
+    }
+
+    /// Waits for what `attempt` gives, after the pause that the last failure made necessary.
+    pub(super) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut(&mut Context<'_>) -> Poll<io::Result<R>>,
+    ) -> Poll<Result<R, Refusal>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        loop {
+            let error = match ready!(attempt(cx)) {
                 Ok(connection) => {
                     self.pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
                     return Poll::Ready(Ok(connection));
                 }
                 Err(error) => error,
             };
-            match judge(&error) {
-                Failure::OfOne => {}
-                Failure::Shortage => match self.pauses.next() {
-                    Ok(pause) => self.pause = Some(Box::pin(pause)),
-                    // Polled outside of a runtime: the caller has to know then.
-                    Err(_) => return Poll::Ready(Err(error)),
-                },
-                Failure::OfAll => return Poll::Ready(Err(error)),
-            }
+            let is_shortage = match judge(&error) {
+                Failure::OfOne => continue,
+                Failure::Shortage => true,
+                Failure::OfAll => false,
+            };
+            // Polled outside of a runtime there is no pause, and the caller has to know.
+            self.pause = self.pauses.next().ok().map(Box::pin);
+            let is_shortage = is_shortage && self.pause.is_some();
+            return Poll::Ready(Err(Refusal { error, is_shortage }));
         }
     }
 }

@@ -49,7 +49,12 @@ use sealed::Addressed;
 
 /// All addresses that `named` stands for; at least one.
 pub(super) async fn lookup(named: &impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
-    let found = match named.addresses()? {
+    all_of(named.addresses()?).await
+}
+
+/// All addresses there are; at least one.
+pub(super) async fn all_of(addresses: Addresses) -> io::Result<Vec<SocketAddr>> {
+    let found = match addresses {
         Addresses::One(address) => vec![address],
         Addresses::Many(addresses) => addresses,
         Addresses::Named(host, port) => resolve(&host, port).await?,

@@ -7,7 +7,7 @@
 //! Reading and writing are methods of the sockets themselves and take `&self`, so that two tasks
 //! can share one; the streams also implement the traits of [`io`](crate::io), and can be split into
 //! halves. Everything is built on [`Async`](crate::io::Async), which each socket lends with
-//! `as_async`, for whatever has no method here.
+//! `as_async`, for whatever has no method here. [`serve`] runs a handler for each connection.
 //!
 //! # Examples
 //!
@@ -49,6 +49,7 @@ mod delegate;
 mod descriptors;
 mod pause;
 mod resolver;
+mod server;
 mod split;
 mod tcp_listener;
 mod tcp_listener_builder;
@@ -61,6 +62,9 @@ mod unix;
 
 pub use address::ToSocketAddrs;
 pub use resolver::resolve;
+pub use server::{Serve, Server, Starting, serve};
+#[cfg(unix)]
+pub use server::{ServeUnix, serve_unix};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_listener_builder::TcpListenerBuilder;

@@ -4,7 +4,7 @@ use super::accept::Accepting;
 use super::address::ToSocketAddrs;
 use super::tcp_listener_builder::TcpListenerBuilder;
 use super::tcp_stream::TcpStream;
-use crate::io::{Assume, Async, Kind};
+use crate::io::{Assume, Async, Direction, Kind};
 use crate::platform;
 use futures_core::Stream;
 use socket2::SockRef;
@@ -145,6 +145,12 @@ impl TcpListener {
         let mut accepting = Accepting::new(&self.io);
         let (stream, peer) = poll_fn(|cx| accepting.poll(cx, accept)).await?;
         Ok((TcpStream::from_nonblocking(stream)?, peer))
+    }
+
+    /// Waits for a connection as the one that does so.
+    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let accepted = self.io.poll_single(Direction::Read, cx, accept);
+        accepted.map(|found| TcpStream::from_nonblocking(found?.0))
     }
 
     /// The connections as a stream that never ends, each as [`accept`](TcpListener::accept) gives

@@ -124,7 +124,8 @@ impl TcpListenerBuilder {
         bind_any(&address, |address| self.listen(address)).await
     }
 
-    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+    /// Listens at one address.
+    pub(super) fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
         let socket = new_socket(address)?;
         socket.set_reuse_address(self.reuse_address)?;
         #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! `UnixListener`: where connections within the machine come in.
 
 use super::stream::UnixStream;
-use crate::io::{Assume, Async, Kind};
+use crate::io::{Assume, Async, Direction, Kind};
 use crate::net::accept::Accepting;
 use futures_core::Stream;
 use std::fmt;
@@ -140,6 +140,12 @@ impl UnixListener {
         let mut accepting = Accepting::new(&self.io);
         let (stream, peer) = poll_fn(|cx| accepting.poll(cx, net::UnixListener::accept)).await?;
         Ok((UnixStream::from_std(stream)?, peer))
+    }
+
+    /// Waits for a connection as the one that does so.
+    pub(in crate::net) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
+        let accepted = self.io.poll_single(Direction::Read, cx, net::UnixListener::accept);
+        accepted.map(|found| UnixStream::from_std(found?.0))
     }
 
     /// The connections as a stream that never ends.

@@ -1,0 +1,247 @@
+//! `serve`: a server is described, and then begun by awaiting it.
+
+use super::Server;
+use super::clients::Clients;
+use super::doors::{Doors, Listen};
+use crate::net::address::{self, Addresses};
+use crate::net::{TcpListener, TcpListenerBuilder, TcpStream, ToSocketAddrs};
+use crate::task;
+use std::fmt::{self, Display};
+use std::future::{Future, IntoFuture, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A server that is being begun.
+pub type Starting = Pin<Box<dyn Future<Output = io::Result<Server>> + Send>>;
+
+/// What is told of failures to accept.
+type AcceptErrorHook = Arc<dyn Fn(&io::Error) + Send + Sync>;
+
+/// Serves TCP connections at `address`: for each one `handler` is called, and what it returns runs as
+/// a task of its own. To be awaited, for the [`Server`]; before that it can be told more.
+///
+/// It listens at every address that `address` stands for. Port zero lets the system choose, for each of
+/// them by itself.
+///
+/// A handler that fails or panics ends its connection and nothing else: what it failed with is
+/// [reported](crate::runtime::Builder::on_unhandled). Where a handler should know the other side, it asks
+/// [`TcpStream::peer_addr`].
+///
+/// # Errors
+///
+/// Awaiting it fails when one of the addresses cannot be listened at, and names it; when a name is
+/// unknown; outside of a runtime.
+///
+/// # Cancel safety
+///
+/// When cancelled, nothing listens.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+/// use weftline::io::{BufReader, BufWriter};
+/// use weftline::net::{TcpStream, serve};
+///
+/// /// Says every line again.
+/// async fn echo(stream: TcpStream) -> io::Result<()> {
+///     let (mut reader, mut writer) = (BufReader::new(&stream), BufWriter::new(&stream));
+///     loop {
+///         let line = reader.read_line().await?;
+///         if line.is_empty() {
+///             return Ok(());
+///         }
+///         writer.write_all(line).await?;
+///         writer.flush().await?;
+///     }
+/// }
+///
+/// # weftline::run(async {
+/// let server = serve("127.0.0.1:0", echo).await?;
+///
+/// let client = TcpStream::connect(server.local_addrs()[0]).await?;
+/// client.write_all(b"hello\n").await?;
+/// assert_eq!(BufReader::new(&client).read_line().await?, b"hello\n");
+///
+/// server.graceful_shutdown(Duration::from_secs(1)).await;
+/// # io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn serve<H, F, E>(address: impl ToSocketAddrs, handler: H) -> Serve<H>
+where
+    H: Fn(TcpStream) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    let listening = TcpListener::builder();
+    Serve { addresses: address.addresses(), listening, options: Options::new(handler) }
+}
+
+/// A server that was described and not begun; made by [`serve`].
+///
+/// # Examples
+///
+/// ```
+/// # weftline::run(async {
+/// use weftline::net::{TcpListener, TcpStream, serve};
+///
+/// let server = serve("127.0.0.1:0", |stream: TcpStream| async move { stream.write_all(b"hi").await })
+///     .listen_with(TcpListener::builder().backlog(4096))
+///     .on_accept_error(|error| eprintln!("no connection now: {error}"))
+///     .paused()
+///     .await?;
+/// assert!(!server.is_serving());
+/// server.start_serving();
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+#[must_use = "a server is begun by awaiting it"]
+pub struct Serve<H> {
+    /// Where to listen.
+    addresses: io::Result<Addresses>,
+    /// How to listen.
+    listening: TcpListenerBuilder,
+    /// What to do then.
+    options: Options<H>,
+}
+
+/// What to do with connections.
+pub(super) struct Options<H> {
+    /// Called for each one.
+    handler: H,
+    /// Told of failures to accept.
+    pub(super) on_accept_error: Option<AcceptErrorHook>,
+    /// Accepting waits to be begun.
+    pub(super) is_paused: bool,
+}
+
+impl<H> Serve<H> {
+    /// Listens with these options: the length of the backlog, reuse of addresses.
+    ///
+    /// # Examples
+    ///
+    /// See the type.
+    pub fn listen_with(mut self, options: TcpListenerBuilder) -> Self {
+        self.listening = options;
+        self
+    }
+
+    /// Calls `hook` when a connection cannot be accepted, above all because descriptors or memory ran out.
+    ///
+    /// The server then pauses, 5 ms at first, twice as long each time, up to half a second, and goes
+    /// on; the connection waits in the backlog meanwhile. Without a hook each such failure is
+    /// [reported](crate::runtime::Builder::on_unhandled). A panic of the hook is reported as well.
+    ///
+    /// # Examples
+    ///
+    /// See the type.
+    pub fn on_accept_error(mut self, hook: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        self.options.on_accept_error = Some(Arc::new(hook));
+        self
+    }
+
+    /// Has the server listen and accept nothing yet: not before [`Server::start_serving`] or
+    /// [`Server::serve_forever`]. Until then connections wait in the backlog.
+    ///
+    /// # Examples
+    ///
+    /// See the type.
+    pub fn paused(mut self) -> Self {
+        self.options.is_paused = true;
+        self
+    }
+}
+
+impl<H, F, E> IntoFuture for Serve<H>
+where
+    H: Fn(TcpStream) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    type Output = io::Result<Server>;
+    type IntoFuture = Starting;
+
+    fn into_future(self) -> Starting {
+        let Self { addresses, listening, options } = self;
+        Box::pin(async move {
+            let listen = |address| listening.listen(address).map_err(|e| naming(address, &e));
+            let addresses = address::all_of(addresses?).await?;
+            let listeners: Vec<_> = addresses.into_iter().map(listen).collect::<Result<_, _>>()?;
+            let bound: Vec<_> =
+                listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+            Ok(options.begin(listeners, bound))
+        })
+    }
+}
+
+/// An error that says where.
+fn naming(address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
+}
+
+impl<H> Options<H> {
+    pub(super) fn new(handler: H) -> Self {
+        Self { handler, on_accept_error: None, is_paused: false }
+    }
+
+    /// A server with these listeners.
+    pub(super) fn begin<L, F, E>(self, listeners: Vec<L>, bound: Vec<SocketAddr>) -> Server
+    where
+        L: Listen,
+        H: Fn(L::Stream) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let clients = Clients::new();
+        let doors = Doors::new(listeners, !self.is_paused, clients.clone());
+        let server = Server::new(doors.clone(), clients, bound);
+        let accepting =
+            accept_all(server.closer(), doors, Arc::new(self.handler), self.on_accept_error);
+        drop(task::Builder::new().name("server").spawn(accepting));
+        server
+    }
+}
+
+/// Takes connections in until the doors are closed. When it is dropped it closes them.
+async fn accept_all<L, H, F, E>(
+    closer: super::Closer,
+    doors: Arc<Doors<L>>,
+    handler: Arc<H>,
+    on_error: Option<AcceptErrorHook>,
+) where
+    L: Listen,
+    H: Fn(L::Stream) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    while let Some(next) = poll_fn(|cx| doors.poll_next(cx)).await {
+        match next {
+            Ok((stream, seat)) => {
+                let handler = handler.clone();
+                // Called by its task, which is where it may panic.
+                seat.run(async move { handler(stream).await });
+            }
+            Err(error) => tell(error, on_error.clone()),
+        }
+    }
+    drop(closer);
+}
+
+/// Tells of a failure to accept, by a task, so that nothing comes of a hook that panics.
+fn tell(error: io::Error, hook: Option<AcceptErrorHook>) {
+    let telling = task::spawn(async move {
+        let Some(hook) = hook else {
+            return Err(format!("a connection was not accepted: {error}"));
+        };
+        hook(&error);
+        Ok(())
+    });
+    drop(telling.report_error());
+}
+
+impl<H> fmt::Debug for Serve<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve").field("is_paused", &self.options.is_paused).finish_non_exhaustive()
+    }
+}
