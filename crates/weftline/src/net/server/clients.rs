@@ -63,7 +63,7 @@ impl Clients {
     pub(super) fn seat(self: &Arc<Self>) -> Seat {
         let mut state = self.state.lock();
         let key = state.running.insert(Running::default());
-        // The lock orders this with `abort`, which counts while it holds it.
+        // Relaxed: the lock orders this with `abort`, which counts while it holds it.
         let aborts = self.aborts.load(Ordering::Relaxed);
         Seat { clients: self.clone(), key, aborts, is_taken: false }
     }

@@ -1,16 +1,16 @@
 //! Servers: a handler for each connection, and one call that ends them all in bounded time.
 //!
-//! `doors` is where connections come in, `clients` who runs then; `serve` begins it all. A server
-//! has a task that accepts; each handler is a task too. The server outlives none of them:
-//! dropping it asks them to end, and `graceful_shutdown` waits for that.
+//! `doors` is where connections come in, `clients` who runs then; `builder` begins it all. A server
+//! has a task that accepts; each handler is a task too. Dropping the server asks them to end, and
+//! `graceful_shutdown` waits for that.
 
+mod builder;
 mod clients;
 mod doors;
-mod serve;
 #[cfg(unix)]
 mod unix;
 
-pub use serve::{Serve, Starting, serve};
+pub use builder::{Serve, Starting, serve};
 #[cfg(unix)]
 pub use unix::{ServeUnix, serve_unix};
 

@@ -1,7 +1,7 @@
 //! Serving at a Unix socket, whose file comes and goes with the server.
 
+use super::builder::{Options, Starting};
 use super::doors::Listen;
-use super::serve::{Options, Starting};
 use crate::net::{UnixListener, UnixStream};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fmt::{self, Display};

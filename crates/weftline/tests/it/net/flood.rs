@@ -38,19 +38,20 @@ async fn flood() {
             stream.write_all(&byte).await?;
             stream.read(&mut byte).await.map(drop)
         };
-        serve("127.0.0.1:0", handler).on_accept_error(move |error| {
+        serve("127.0.0.1:0", handler).paused().on_accept_error(move |error| {
             assert_eq!(error.raw_os_error(), Some(libc::EMFILE), "{error}");
             shortages.fetch_add(1, Ordering::Relaxed);
         })
     };
     let server = server.await.unwrap();
     let address = server.local_addrs()[0];
-    // Each takes a descriptor, and would need a second one for the other side.
+    // Each takes a descriptor, and will need a second one for the other side.
     let connect = move || -> Vec<_> {
         let connect = |_| std::net::TcpStream::connect(address).unwrap();
         (0..CLIENTS).map(connect).collect()
     };
     let clients = weftline::spawn_blocking(connect).await.unwrap();
+    server.start_serving();
     while shortages.load(Ordering::Relaxed) == 0 {
         weftline::yield_now().await;
     }

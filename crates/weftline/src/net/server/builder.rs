@@ -231,10 +231,11 @@ async fn accept_all<L, H, F, E>(
 /// Tells of a failure to accept, by a task, so that nothing comes of a hook that panics.
 fn tell(error: io::Error, hook: Option<AcceptErrorHook>) {
     let telling = task::spawn(async move {
-        match hook {
-            Some(hook) => Ok(hook(&error)),
-            None => Err(format!("a connection was not accepted: {error}")),
-        }
+        let Some(hook) = hook else {
+            return Err(format!("a connection was not accepted: {error}"));
+        };
+        hook(&error);
+        Ok(())
     });
     drop(telling.report_error());
 }
