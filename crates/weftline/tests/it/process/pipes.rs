@@ -272,6 +272,18 @@ fn a_command_that_cannot_be_started_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn what_std_s_command_was_told_stays() {
+    alone(async {
+        let mut told = std::process::Command::new("sh");
+        std::os::unix::process::CommandExt::arg0(&mut told, "other");
+        told.args(["-c", "echo $0"]).stdin(Stdio::null());
+        let mut command = Command::from(told);
+        assert_eq!(command.as_std().get_program(), "sh");
+        assert_eq!(said(&mut command).await, "other\n");
+    });
+}
+
+#[test]
 fn futures_of_commands_are_owned_and_begin_at_once() {
     alone(async {
         let output = spawn(Command::new("echo").arg("owned").output());
