@@ -22,7 +22,7 @@ use std::sync::{Arc, Weak};
 ///
 /// weftline::run(async {
 ///     let (sender, mut receiver) = mpsc::channel(2);
-///     weftline::spawn(async move {
+///     let producer = weftline::spawn(async move {
 ///         for n in 0..100 {
 ///             sender.send(n).await.expect("somebody receives");
 ///         }
@@ -33,6 +33,7 @@ use std::sync::{Arc, Weak};
 ///         count += 1;
 ///     }
 ///     assert_eq!(count, 100);
+///     producer.await.unwrap();
 /// });
 /// ```
 pub struct Sender<T> {

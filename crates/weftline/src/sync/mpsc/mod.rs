@@ -11,9 +11,9 @@
 //!     let (sender, mut receiver) = mpsc::channel(64);
 //!     for worker in 0..4 {
 //!         let sender = sender.clone();
-//!         weftline::spawn(async move {
+//!         drop(weftline::spawn(async move {
 //!             sender.send(worker * 10).await.expect("somebody receives");
-//!         });
+//!         }));
 //!     }
 //!     drop(sender); // the receiver ends when the last clone is gone
 //!     let mut sum = 0;

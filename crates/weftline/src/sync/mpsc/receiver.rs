@@ -28,7 +28,7 @@ const KEPT_CAPACITY: usize = 4096;
 ///
 /// weftline::run(async {
 ///     let (sender, mut receiver) = mpsc::channel(8);
-///     weftline::spawn(async move {
+///     let producer = weftline::spawn(async move {
 ///         for n in 1..=3 {
 ///             sender.send(n).await.expect("somebody receives");
 ///         }
@@ -38,6 +38,7 @@ const KEPT_CAPACITY: usize = 4096;
 ///         sum += n;
 ///     }
 ///     assert_eq!(sum, 6);
+///     producer.await.unwrap();
 /// });
 /// ```
 pub struct Receiver<T> {
@@ -336,7 +337,7 @@ impl<T> Receiver<T> {
     ///
     /// ```
     /// let (sender, receiver) = weftline::sync::mpsc::channel::<u32>(8);
-    /// let another = sender.clone();
+    /// let _another = sender.clone();
     /// assert_eq!(receiver.sender_strong_count(), 2);
     /// ```
     #[must_use]

@@ -169,23 +169,23 @@ fn the_last_permit_of_a_closed_channel_ends_the_wait() {
 #[test]
 fn room_that_is_made_while_a_sender_takes_all_of_it_is_not_lost() {
     model(|| {
-        let (sender, mut receiver) = full();
+        let (sender, mut receiver) = channel(2);
+        sender.try_send(0).expect("there is room");
+        sender.try_send(0).expect("there is room");
         let another = sender.clone();
         let waiter = Listener::new();
         let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
         let sends = thread::spawn(move || another.try_send(1).is_ok());
         let mut send = pin!(sender.send(2));
         let first = waiter.poll(send.as_mut());
-        let mut receiver = receives.join().expect("the receiver ends");
-        let sent = sends.join().expect("the sender ends");
-        if sent && first.is_pending() {
-            assert_eq!(receiver.try_recv(), Ok(1));
-        }
+        let _receiver = receives.join().expect("the receiver ends");
+        let _sent = sends.join().expect("the sender ends");
+        // There is room for two, and one at most has used it.
         assert_eq!(waiter.outcome(first, send), Ok(()));
-        assert!(receiver.try_recv().is_ok());
     });
 }
 

@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 ///     let (sender, mut receiver) = mpsc::unbounded_channel();
 ///     for n in 0..3 {
 ///         let sender = sender.clone();
-///         weftline::spawn(async move { sender.send(n).expect("somebody receives") });
+///         drop(weftline::spawn(async move { sender.send(n).expect("somebody receives") }));
 ///     }
 ///     drop(sender);
 ///     let mut sum = 0;

@@ -374,12 +374,13 @@ impl<T> Queue<T> {
     ///     let queue = Queue::new(None);
     ///     queue.put("work").await.unwrap();
     ///     let worker = queue.clone();
-    ///     weftline::spawn(async move {
+    ///     let works = weftline::spawn(async move {
     ///         let _work = worker.get().await;
     ///         worker.task_done()
     ///     });
     ///     queue.join().await;
     ///     assert!(queue.is_empty());
+    ///     assert_eq!(works.await.unwrap(), Ok(()));
     /// });
     /// ```
     pub async fn join(&self) {

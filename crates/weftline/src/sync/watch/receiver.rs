@@ -193,13 +193,14 @@ impl<T> Receiver<T> {
     ///
     /// weftline::run(async {
     ///     let (sender, mut receiver) = watch::channel(0);
-    ///     weftline::spawn(async move {
+    ///     let counts = weftline::spawn(async move {
     ///         for n in 1..=10 {
     ///             let _ = sender.send(n);
     ///         }
     ///     });
     ///     let enough = receiver.wait_for(|n| *n >= 5).await.map(|n| *n);
     ///     assert!(enough.is_ok_and(|n| n >= 5));
+    ///     counts.await.unwrap();
     /// });
     /// ```
     pub async fn wait_for(
@@ -286,7 +287,7 @@ fn newer<T>(board: &Board<T>, seen: Version) -> Option<Result<Version, RecvError
 ///
 /// ```
 /// let (_sender, receiver) = weftline::sync::watch::channel(1);
-/// let values: weftline::sync::watch::Values<i32> = receiver.into_stream();
+/// let _values: weftline::sync::watch::Values<i32> = receiver.into_stream();
 /// ```
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
