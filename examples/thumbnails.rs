@@ -63,8 +63,11 @@ type Outcome = Result<(u32, u32), Problem>;
 async fn work(folder: PathBuf, options: Options) -> Result<Vec<(PathBuf, Outcome)>, io::Error> {
     let into = options.into.unwrap_or_else(|| folder.join("thumbnails"));
     let listing = spawn_blocking(move || {
+        let images = images(&folder).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read {}: {error}", folder.display()))
+        })?;
         fs::create_dir_all(&into)?;
-        Ok::<_, io::Error>((into, images(&folder)?))
+        Ok::<_, io::Error>((into, images))
     });
     let (into, images) = listing.await??;
     let bar = progress(images.len() as u64);

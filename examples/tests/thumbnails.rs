@@ -80,8 +80,9 @@ fn a_terminal_shows_how_far_it_is() {
 fn a_folder_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let (code, said, errors) =
-        said(&thumbnails(&["--into", "/dev/null", missing.to_str().unwrap()]));
+    let (code, said, errors) = said(&thumbnails(&[missing.to_str().unwrap()]));
     assert_eq!((code, said), (Some(1), String::new()));
-    assert!(errors.starts_with("thumbnails: "), "{errors}");
+    let expected = format!("thumbnails: cannot read {}: ", missing.display());
+    assert!(errors.starts_with(&expected), "{errors}");
+    assert!(!missing.exists(), "it was made");
 }

@@ -145,5 +145,9 @@ struct Readme;
 struct ComingFromAsyncio;
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/tokio.md")]
+struct ComingFromTokio;
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/stalls.md")]
 struct NothingStalls;

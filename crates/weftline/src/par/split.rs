@@ -43,6 +43,10 @@ use std::{mem, slice, vec};
 ///
 /// assert_eq!(par::sum(Even { start: 0, end: 1000 }, |n| n), 999_000);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "the items of `{Self}` cannot be split among workers",
+    note = "items are those of `&slice`, `&mut slice`, a `Vec` or a range `a..b`; collect others into a `Vec` first"
+)]
 pub trait Split: Iterator + Send + Sized {
     /// How many items there are.
     fn remaining(&self) -> usize;
