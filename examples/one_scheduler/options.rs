@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub workers: Option<u16>,
 
-    /// Measures for a moment only, to see that all is well
+    /// Measures for a moment only, at 500 requests per second, to see that all is well
     #[arg(long)]
     pub quick: bool,
 
