@@ -10,6 +10,7 @@ mod buf_reader;
 mod buf_writer;
 mod bytes;
 mod copy;
+pub(crate) mod delegate;
 mod duplex;
 mod pollable;
 mod read_error;

@@ -44,7 +44,6 @@
 mod accept;
 mod address;
 mod connect;
-mod delegate;
 #[cfg(unix)]
 mod descriptors;
 mod pause;

@@ -1,8 +1,8 @@
 //! The two halves of a stream: one reads, one writes, so that neither needs the other.
 
-use super::delegate::{delegate_read, delegate_write};
 use super::tcp_stream::TcpStream;
 use crate::io::Async;
+use crate::io::delegate::{delegate_read, delegate_write};
 use crate::platform::poller::AsDescriptor;
 use std::error::Error;
 use std::fmt;

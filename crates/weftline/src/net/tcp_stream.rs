@@ -1,9 +1,9 @@
 //! `TcpStream`: a connection.
 
 use super::address::ToSocketAddrs;
-use super::delegate::{delegate_read, delegate_write};
 use super::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Splittable, WriteHalf};
 use super::tcp_stream_builder::TcpStreamBuilder;
+use crate::io::delegate::{delegate_read, delegate_write};
 use crate::io::{Assume, Async, Direction, Kind, poll_shared};
 use socket2::SockRef;
 use std::fmt;

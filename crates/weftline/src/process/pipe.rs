@@ -1,10 +1,11 @@
 //! This side of the pipes to a child.
 
 use crate::io::Async;
-use futures_io::{AsyncRead, AsyncWrite};
+use crate::io::delegate::delegate_read;
+use futures_io::AsyncWrite;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::process::Stdio;
@@ -14,7 +15,7 @@ use std::task::{Context, Poll};
 /// [`stderr`](super::Child::stderr).
 ///
 /// It comes to its end when all processes that could write to it have closed it: the child, and
-/// those that the child has started and left behind. Also an [`AsyncRead`], as what it is and by
+/// those that the child has started and left behind. Also an [`AsyncRead`](futures_io::AsyncRead), as what it is and by
 /// reference.
 pub struct PipeReader(Async<File>);
 
@@ -183,41 +184,8 @@ fn into_blocking(io: Async<File>) -> io::Result<OwnedFd> {
     Ok(pipe.into())
 }
 
-impl AsyncRead for PipeReader {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_read_vectored(cx, bufs)
-    }
-}
-
-impl AsyncRead for &PipeReader {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_read(cx, buf)
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &self.0).poll_read_vectored(cx, bufs)
-    }
-}
+delegate_read!([] PipeReader where [], pipe => &pipe.0);
+delegate_read!([] &PipeReader where [], pipe => &pipe.0);
 
 impl AsyncWrite for PipeWriter {
     fn poll_write(

@@ -1,8 +1,8 @@
 //! `UnixStream`: a connection within the machine.
 
+use crate::io::delegate::{delegate_read, delegate_write};
 use crate::io::{Assume, Async, Kind};
 use crate::net::connect::is_under_way;
-use crate::net::delegate::{delegate_read, delegate_write};
 use crate::net::pause::Pauses;
 use crate::net::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, Splittable, WriteHalf};
 use std::fmt;

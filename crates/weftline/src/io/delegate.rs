@@ -1,4 +1,4 @@
-//! The `futures-io` traits for the stream types, which all pass on to one [`Async`](crate::io::Async).
+//! The `futures-io` traits for the types of sockets and pipes, which all pass on to one [`Async`](crate::io::Async).
 
 /// Implements `AsyncRead` by passing on to the `Async` that `$reader` finds in `$this`.
 macro_rules! delegate_read {
@@ -78,4 +78,4 @@ macro_rules! delegate_write {
     };
 }
 
-pub(super) use {delegate_read, delegate_write};
+pub(crate) use {delegate_read, delegate_write};
