@@ -78,6 +78,15 @@ pub trait AsyncPeer: Peer {
     fn yield_now() -> impl Future<Output = ()> + Send + 'static;
 }
 
+/// A runtime with threads for closures that may block.
+pub trait BlockingPeer: AsyncPeer {
+    /// Runs `job` on one of them. Called within a task.
+    fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+}
+
 /// A runtime with timers.
 pub trait TimerPeer: AsyncPeer {
     /// Waits for `duration`.

@@ -18,7 +18,7 @@ use smol::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{AsyncPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, BlockingPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
 use crate::http::stream::FuturesIo;
 
 /// The executor of the process, static as smol's own is.
@@ -107,6 +107,16 @@ impl AsyncPeer for Smol {
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         future::yield_now()
+    }
+}
+
+impl BlockingPeer for Smol {
+    fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        smol::unblock(job)
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{AsyncPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
+use super::{AsyncPeer, BlockingPeer, Drivers, EchoPeer, HttpPeer, Peer, TimerPeer};
 
 /// A running tokio runtime.
 pub struct Tokio {
@@ -93,6 +93,16 @@ impl AsyncPeer for Tokio {
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         tokio::task::yield_now()
+    }
+}
+
+impl BlockingPeer for Tokio {
+    fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Join(tokio::task::spawn_blocking(job))
     }
 }
 

@@ -15,7 +15,9 @@ use weftline::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{AsyncPeer, ComputePeer, Drivers, EchoPeer, ForkPeer, HttpPeer, Peer, TimerPeer};
+use super::{
+    AsyncPeer, BlockingPeer, ComputePeer, Drivers, EchoPeer, ForkPeer, HttpPeer, Peer, TimerPeer,
+};
 use crate::{http::stream::FuturesIo, record::SUBJECT};
 
 /// A running runtime of ours.
@@ -87,6 +89,16 @@ impl AsyncPeer for Weftline {
 
     fn yield_now() -> impl Future<Output = ()> + Send + 'static {
         weftline::yield_now()
+    }
+}
+
+impl BlockingPeer for Weftline {
+    fn spawn_blocking<T, F>(job: F) -> impl Future<Output = T> + Send
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Join(weftline::spawn_blocking(job))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The list of workloads, one per file. The `//!` of each file says which question the workload
 //! answers and why it is fair to each peer.
 //!
-//! The numbers are fixed: the gaps belong to workloads about blocking calls and
+//! The numbers are fixed: the gaps belong to workloads about remote spawns, system calls and
 //! memory, which join the list as the parts they measure come to exist.
 
 use crate::suite::Workload;
@@ -19,6 +19,7 @@ mod rayon_on_weftline;
 mod request_reply_main;
 mod sort;
 mod spawn_await_one;
+mod spawn_blocking;
 mod spawn_join_local;
 mod spawn_join_remote;
 mod stall;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Workload> {
         stall::workload(),
         http::workload(),
         idle::workload(),
+        spawn_blocking::workload(),
         wake_latency::workload(),
     ]
 }
