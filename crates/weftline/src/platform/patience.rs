@@ -5,14 +5,15 @@
 //! need no system call; one whose waits are long goes straight to sleep and burns nothing. Each
 //! look in vain doubles the number of waits that pass before the next one.
 
+use super::TIME_PASSES;
 use super::global::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A wait shorter than this may have been little more than the switches between threads, so that
 /// looking might have caught its end.
 const SHORT_WAIT: Duration = Duration::from_micros(150);
-/// How long to look where waits are short: about what the switches cost. Models do not look.
-const LOOK: Duration = Duration::from_micros(if cfg!(any(miri, loom)) { 0 } else { 20 });
+/// How long to look where waits are short: about what the switches cost.
+const LOOK: Duration = Duration::from_micros(20);
 /// Looks between two readings of the clock.
 const LOOKS_PER_CLOCK: u32 = 32;
 /// The most short waits that pass without a look.
@@ -25,6 +26,8 @@ const NOT_SHORT: u32 = u32::MAX;
 /// look at it.
 #[derive(Debug)]
 pub(crate) struct Patience {
+    /// How long to look. Models do not.
+    look: Duration,
     /// How many short waits must pass until the thread looks again.
     until_look: AtomicU32,
     /// What `until_look` was set to last.
@@ -33,7 +36,13 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Self { until_look: AtomicU32::new(NOT_SHORT), penalty: AtomicU32::new(0) }
+        Self::of(LOOK)
+    }
+
+    /// For one who is worth `look` where waits are short.
+    pub(crate) fn of(look: Duration) -> Self {
+        let look = if TIME_PASSES { look } else { Duration::ZERO };
+        Self { look, until_look: AtomicU32::new(NOT_SHORT), penalty: AtomicU32::new(0) }
     }
 
     /// Looks for a moment, if that is worth it.
@@ -44,7 +53,7 @@ impl Patience {
         }
         let began = Instant::now();
         let mut found = None;
-        while found.is_none() && began.elapsed() < LOOK {
+        while found.is_none() && began.elapsed() < self.look {
             found = (0..LOOKS_PER_CLOCK).find_map(|_| {
                 std::hint::spin_loop();
                 find()
