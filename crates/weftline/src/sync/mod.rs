@@ -27,6 +27,7 @@ mod audience;
 mod barrier;
 pub mod broadcast;
 mod condvar;
+mod counted;
 mod event;
 pub(crate) mod line;
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod row;
 #[expect(unsafe_code, reason = "a guard reaches what its permits allow it to")]
 mod rwlock;
 mod semaphore;
+mod send_error;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

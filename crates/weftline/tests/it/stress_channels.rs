@@ -150,6 +150,22 @@ fn tasks<F: Future<Output = ()> + Send + 'static>(
     (0..TASKS).map(|_| runtime.spawn(body(random.fork()))).collect()
 }
 
+/// Reserves room for some, and uses some of it.
+async fn send_many(sender: &mpsc::Sender<Message>, ledger: &Arc<Ledger>, random: &mut Random) {
+    let most = sender.max_capacity().min(4) as u64;
+    let count = 1 + random.below(most) as usize;
+    let used = random.below(count as u64 + 1) as usize;
+    let permits = match random.below(3) {
+        0 => sender.try_reserve_many(count).ok(),
+        _ => with_patience(random, sender.reserve_many(count)).await.and_then(Result::ok),
+    };
+    for permit in permits.into_iter().flat_map(|permits| permits.take(used)) {
+        let message = ledger.message();
+        ledger.note_sent(message.number);
+        permit.send(message);
+    }
+}
+
 /// Sends so often, or gives up.
 async fn send(
     sender: mpsc::Sender<Message>,
@@ -158,11 +174,22 @@ async fn send(
     count: usize,
 ) {
     for _ in 0..count {
+        if random.below(4) == 0 {
+            send_many(&sender, &ledger, &mut random).await;
+            continue;
+        }
         let message = ledger.message();
         let number = message.number;
-        let sent = match random.below(4) {
+        let sent = match random.below(5) {
             0 => sender.try_send(message).is_ok(),
             1 => match with_patience(&mut random, sender.reserve()).await {
+                Some(Ok(permit)) if random.below(4) > 0 => {
+                    permit.send(message);
+                    true
+                }
+                _ => false,
+            },
+            2 => match with_patience(&mut random, sender.clone().reserve_owned()).await {
                 Some(Ok(permit)) if random.below(4) > 0 => {
                     permit.send(message);
                     true

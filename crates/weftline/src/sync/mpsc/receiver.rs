@@ -2,6 +2,7 @@
 
 use super::error::TryRecvError;
 use super::mailbox::{Found, Mailbox};
+use crate::sync::counted::CountsSenders;
 use crate::task::{budget, drive};
 use futures_core::Stream;
 use std::collections::VecDeque;
@@ -237,6 +238,25 @@ impl<T> Receiver<T> {
         drive(pin!(self.recv()), None).expect("without a deadline the wait ends with the result")
     }
 
+    /// As [`recv_many`](Self::recv_many), blocking the calling thread; see
+    /// [`blocking_recv`](Self::blocking_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// std::thread::spawn(move || (0..4).for_each(|n| sender.blocking_send(n).unwrap()));
+    /// let mut numbers = Vec::new();
+    /// while receiver.blocking_recv_many(&mut numbers, 3) > 0 {}
+    /// assert_eq!(numbers, [0, 1, 2, 3]);
+    /// ```
+    pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        drive(pin!(self.recv_many(buffer, limit)), None)
+            .expect("without a deadline the wait ends with the result")
+    }
+
     /// Closes the channel: nothing more can be sent, except by permits that are there already. What
     /// was sent before can still be received.
     ///
@@ -343,6 +363,20 @@ impl<T> Receiver<T> {
     #[must_use]
     pub fn sender_strong_count(&self) -> usize {
         self.mailbox.senders()
+    }
+
+    /// How many weak senders there are, which do not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = weftline::sync::mpsc::channel::<u32>(1);
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(receiver.sender_weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn sender_weak_count(&self) -> usize {
+        Arc::weak_count(&self.mailbox)
     }
 }
 

@@ -190,24 +190,40 @@ fn room_that_is_made_while_a_sender_takes_all_of_it_is_not_lost() {
 }
 
 #[test]
-fn room_that_comes_back_from_two_sides_while_another_sends_is_not_lost() {
+fn room_for_two_that_comes_back_from_two_sides_is_gathered_for_one() {
     model(|| {
         let (sender, mut receiver) = channel(2);
         sender.try_send(0).expect("there is room");
-        let (reserves, another) = (sender.clone(), sender.clone());
+        let permit = sender.clone().try_reserve_owned().expect("there is room");
         let waiter = Listener::new();
         let receives = thread::spawn(move || {
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
-        let gives_back = thread::spawn(move || drop(reserves.try_reserve()));
-        let sends = thread::spawn(move || another.try_send(1).is_ok());
-        let mut send = pin!(sender.send(2));
-        let first = waiter.poll(send.as_mut());
-        let _receiver = receives.join().expect("the receiver ends");
+        let gives_back = thread::spawn(move || drop(permit));
+        let mut reserve = pin!(sender.reserve_many(2));
+        let first = waiter.poll(reserve.as_mut());
+        let receiver = receives.join().expect("the receiver ends");
         gives_back.join().expect("the thread ends");
-        let _sent = sends.join().expect("the sender ends");
-        // At most one message is on its way, and nothing is reserved.
-        assert_eq!(waiter.outcome(first, send), Ok(()));
+        let permits = waiter.outcome(first, reserve).expect("the receiver is there");
+        assert_eq!((permits.len(), receiver.capacity()), (2, 0));
+    });
+}
+
+#[test]
+fn room_that_was_gathered_for_one_who_leaves_is_there_for_the_next() {
+    model(|| {
+        let (sender, mut receiver) = channel(2);
+        sender.try_send(0).expect("there is room");
+        let gives_up = Listener::new();
+        let mut reserve = pin!(sender.reserve_many(2));
+        assert!(gives_up.poll(reserve.as_mut()).is_pending());
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        reserve.set(sender.reserve_many(2));
+        let _receiver = receives.join().expect("the receiver ends");
+        assert_eq!(sender.try_reserve_many(2).map(|permits| permits.len()), Ok(2));
     });
 }
