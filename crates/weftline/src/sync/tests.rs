@@ -3,9 +3,9 @@
 
 use super::waiter::Waiter;
 use super::{Barrier, Condvar, Event, Mutex, OnceCell};
+use crate::platform::atomic::{AtomicUsize, Ordering};
 use crate::platform::{model, thread};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 #[test]
@@ -152,13 +152,21 @@ fn one_who_leaves_a_barrier_is_counted_or_not_as_the_others_go_on_or_not() {
 fn of_two_who_need_a_value_one_makes_it() {
     model(|| {
         let (cell, made) = (Arc::new(OnceCell::new()), Arc::new(AtomicUsize::new(0)));
-        let make = |made: &AtomicUsize| made.fetch_add(1, Ordering::SeqCst) + 7;
+        // Relaxed: only a number. It is the checker's, so that the other one may come between the
+        // making of the value and its being there.
+        let make = |made: &AtomicUsize| made.fetch_add(1, Ordering::Relaxed) + 7;
         let other = thread::spawn({
             let (cell, made) = (cell.clone(), made.clone());
             move || *cell.get_or_init_blocking(|| make(&made))
         });
-        assert_eq!(*cell.get_or_init_blocking(|| make(&made)), 7);
+        let mut waiter = Waiter::new(cell.get_or_init(|| async { make(&made) }));
+        let first = waiter.poll();
         assert_eq!(other.join().unwrap(), 7);
-        assert_eq!(made.load(Ordering::SeqCst), 1);
+        let here = match first {
+            Poll::Ready(value) => *value,
+            Poll::Pending => *waiter.must_be_ready(),
+        };
+        assert_eq!(here, 7);
+        assert_eq!(made.load(Ordering::Relaxed), 1);
     });
 }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::runtime::Builder;
@@ -269,6 +269,17 @@ pub(crate) fn eventually(what: &str, is_true: impl Fn() -> bool) {
         assert!(began.elapsed() < LONG, "still not so after {LONG:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A waker that panics when it is used.
+pub(crate) fn panicking_waker() -> Waker {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic_on_purpose("a waker");
+        }
+    }
+    Waker::from(Arc::new(Panics))
 }
 
 /// Panics without a word on standard error.

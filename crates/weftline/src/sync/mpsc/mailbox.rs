@@ -8,7 +8,7 @@ use super::room::Room;
 use crate::platform::{Mutex, MutexGuard};
 use crate::sync::audience::Audience;
 use crate::sync::counted::CountsSenders;
-use crate::task::budget;
+use crate::task::{budget, wake_all};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -347,7 +347,5 @@ impl<T> CountsSenders for Mailbox<T> {
 fn wake<T>(mut post: MutexGuard<'_, Post<T>>) {
     let receiver = post.receiver.take();
     drop(post);
-    if let Some(receiver) = receiver {
-        receiver.wake();
-    }
+    wake_all(receiver);
 }

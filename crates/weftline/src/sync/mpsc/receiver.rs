@@ -112,17 +112,12 @@ impl<T> Receiver<T> {
     /// The next of what was fetched.
     #[inline]
     fn next(&mut self) -> Option<T> {
-        if self.fetched.is_empty() {
-            return None;
-        }
-        // Before the message leaves: this may wake a sender, and a waker that panics must not take
-        // the message with it.
-        self.mailbox.give_back(1);
-        let message = self.fetched.pop_front();
+        let message = self.fetched.pop_front()?;
         if self.fetched.is_empty() && self.fetched.capacity() > KEPT_CAPACITY {
             self.fetched = VecDeque::new();
         }
-        message
+        self.mailbox.give_back(1);
+        Some(message)
     }
 
     /// Appends to `buffer` what is there, at most `limit` messages, and says how many; waits where

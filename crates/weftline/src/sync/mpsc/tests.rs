@@ -213,17 +213,18 @@ fn room_for_two_that_comes_back_from_two_sides_is_gathered_for_one() {
 #[test]
 fn room_that_was_gathered_for_one_who_leaves_is_there_for_the_next() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
-        sender.try_send(0).expect("there is room");
+        let (sender, mut receiver) = channel(4);
+        (0..3).for_each(|n| sender.try_send(n).expect("there is room"));
         let gives_up = Listener::new();
-        let mut reserve = pin!(sender.reserve_many(2));
+        let mut reserve = pin!(sender.reserve_many(4));
         assert!(gives_up.poll(reserve.as_mut()).is_pending());
         let receives = thread::spawn(move || {
             assert_eq!(receiver.try_recv(), Ok(0));
+            assert_eq!(receiver.try_recv(), Ok(1));
             receiver
         });
-        reserve.set(sender.reserve_many(2));
+        reserve.set(sender.reserve_many(4));
         let _receiver = receives.join().expect("the receiver ends");
-        assert_eq!(sender.try_reserve_many(2).map(|permits| permits.len()), Ok(2));
+        assert_eq!(sender.try_reserve_many(3).map(|permits| permits.len()), Ok(3));
     });
 }
