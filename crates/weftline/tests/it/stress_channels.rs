@@ -150,6 +150,32 @@ fn tasks<F: Future<Output = ()> + Send + 'static>(
     (0..TASKS).map(|_| runtime.spawn(body(random.fork()))).collect()
 }
 
+fn all_end(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        task.wait().expect("a task ends");
+    }
+}
+
+/// Runs plain threads that send so often each, and wait for room.
+fn threads<S: Fn(Message) -> bool + Send + 'static>(
+    ledger: &Arc<Ledger>,
+    count: usize,
+    sends: impl Fn() -> S,
+) -> Vec<thread::JoinHandle<()>> {
+    let one = |_| {
+        let (send, ledger) = (sends(), ledger.clone());
+        thread::spawn(move || {
+            for _ in 0..count {
+                let message = ledger.message();
+                let number = message.number;
+                assert!(send(message), "nobody closes it");
+                ledger.note_sent(number);
+            }
+        })
+    };
+    (0..THREADS).map(one).collect()
+}
+
 /// Reserves room for some, and uses some of it.
 async fn send_many(sender: &mpsc::Sender<Message>, ledger: &Arc<Ledger>, random: &mut Random) {
     let most = sender.max_capacity().min(4) as u64;
@@ -237,26 +263,15 @@ fn no_message_and_no_room_is_lost_where_senders_and_receiver_give_up() {
         let count = messages_in_all() / 3 / (TASKS + THREADS);
         let (sender, receiver) = mpsc::channel(capacity);
         let receives = runtime.spawn(receive(receiver, ledger.clone(), random.fork()));
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| {
-                let (sender, ledger) = (sender.clone(), ledger.clone());
-                thread::spawn(move || {
-                    for _ in 0..count {
-                        let message = ledger.message();
-                        let number = message.number;
-                        assert!(sender.blocking_send(message).is_ok(), "the receiver is there");
-                        ledger.note_sent(number);
-                    }
-                })
-            })
-            .collect();
+        let threads = threads(&ledger, count, || {
+            let sender = sender.clone();
+            move |message| sender.blocking_send(message).is_ok()
+        });
         let sends = tasks(&runtime, &mut random, |random| {
             send(sender.clone(), ledger.clone(), random, count)
         });
         drop(sender);
-        for task in sends {
-            task.wait().expect("a sender ends");
-        }
+        all_end(sends);
         for thread in threads {
             thread.join().expect("a thread ends");
         }
@@ -311,30 +326,17 @@ fn no_item_and_no_turn_is_lost_where_putters_and_getters_give_up() {
         let puts = tasks(&runtime, &mut random, |random| {
             put(queue.clone(), ledger.clone(), random, count)
         });
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| {
-                let (queue, ledger) = (queue.clone(), ledger.clone());
-                thread::spawn(move || {
-                    for _ in 0..count {
-                        let message = ledger.message();
-                        let number = message.number;
-                        assert!(queue.put_blocking(message).is_ok(), "the queue is open");
-                        ledger.note_sent(number);
-                    }
-                })
-            })
-            .collect();
-        for task in puts {
-            task.wait().expect("a putter ends");
-        }
+        let threads = threads(&ledger, count, || {
+            let queue = queue.clone();
+            move |message| queue.put_blocking(message).is_ok()
+        });
+        all_end(puts);
         for thread in threads {
             thread.join().expect("a thread ends");
         }
         runtime.block_on(queue.join());
         queue.shutdown(Shutdown::Drain);
-        for task in gets {
-            task.wait().expect("a getter ends");
-        }
+        all_end(gets);
         assert!(queue.is_empty());
         ledger.is_balanced();
     }
@@ -368,7 +370,5 @@ fn every_message_is_got_or_counted_as_missed_where_receivers_give_up() {
         assert_eq!(sender.send(n), Ok(TASKS));
     }
     drop(sender);
-    for task in receives {
-        task.wait().expect("a receiver ends");
-    }
+    all_end(receives);
 }
