@@ -133,7 +133,27 @@ impl Held {
     }
 }
 
+/// How much a stress test does: as a variable of the environment says, or else so much in a debug
+/// build, and so much where it is optimized.
+pub(crate) fn amount(variable: &str, debug: usize, optimized: usize) -> usize {
+    let usual = if cfg!(debug_assertions) { debug } else { optimized };
+    std::env::var(variable).map_or(usual, |n| n.parse().expect("a number"))
+}
+
+/// The seed of all random choices, told so that a failed run can be repeated.
+pub(crate) fn seed() -> u64 {
+    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
+    let by_time = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
+    };
+    let seed = chosen.unwrap_or_else(|_| by_time());
+    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
+    seed
+}
+
 /// A pseudo random generator (xorshift): the same seed makes the same choices.
+#[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {

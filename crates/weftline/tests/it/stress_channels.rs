@@ -4,7 +4,7 @@
 //! WEFTLINE_IT_MESSAGES is the number of attempts to send; by default a million, and fewer in a debug
 //! build. WEFTLINE_IT_SEED replays the random choices of a run that has told its seed.
 
-use crate::rig::{Random, runtime_of};
+use crate::rig::{Random, amount, runtime_of, seed};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,20 +23,7 @@ const THREADS: usize = 2;
 const WORKERS: usize = 3;
 
 fn messages_in_all() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_MESSAGES").map(|n| n.parse().expect("a number"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 })
-}
-
-/// The seed of all random choices, told so that a failed run can be repeated.
-fn seed() -> u64 {
-    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
-    let by_time = || {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
-    };
-    let seed = chosen.unwrap_or_else(|_| by_time());
-    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
-    seed
+    amount("WEFTLINE_IT_MESSAGES", 50_000, 1_000_000)
 }
 
 /// What was sent and what has arrived.
