@@ -14,7 +14,7 @@ use tidy::{
 };
 
 /// Where unsafe code may live, how much of it, and what for.
-const UNSAFE_PLACES: [Place; 39] = [
+const UNSAFE_PLACES: [Place; 40] = [
     place("benches/src/http/stream.rs", 3, "hyper's read cursor is unsafe to use"),
     place("benches/src/slices.rs", 1, "a system call filter is installed by a C call"),
     place("crates/rayon-core/src/broadcast.rs", 1, "jobs borrow from a caller that waits for them"),
@@ -46,6 +46,11 @@ const UNSAFE_PLACES: [Place; 39] = [
         "crates/weftline/src/platform/signals/unix.rs",
         6,
         "a signal handler is installed by C calls",
+    ),
+    place(
+        "crates/weftline/src/platform/signals/windows.rs",
+        1,
+        "a console handler is installed by a C call",
     ),
     place("crates/weftline/src/platform/probe.rs", 1, "a thread's clock is read by a C call"),
     place("crates/weftline/src/platform/slice.rs", 3, "the kernel's scheduler is asked by C calls"),

@@ -48,10 +48,9 @@ pub mod group;
 pub mod io;
 pub mod net;
 pub mod par;
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 pub mod process;
 pub mod runtime;
-#[cfg(unix)]
 pub mod signal;
 pub mod sync;
 pub mod task;

@@ -6,6 +6,7 @@
 
 use crate::platform::fork::Generation;
 use crate::runtime::context;
+use crate::task::wake_all;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -122,8 +123,8 @@ impl Lookup {
     fn run(&self) {
         let result = (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect);
         let before = std::mem::replace(&mut *lock(&self.outcome), Outcome::Done(result));
-        if let Outcome::Open(Some(waker)) = before {
-            waker.wake();
+        if let Outcome::Open(waker) = before {
+            wake_all(waker);
         }
     }
 }

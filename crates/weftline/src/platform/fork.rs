@@ -55,6 +55,7 @@ extern "C" fn in_child() {
 }
 
 #[cfg(all(unix, not(miri)))]
+#[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
 fn register() {
     // SAFETY: the handler is a plain function that lives as long as the program and calls
     // nothing that is forbidden between fork and exec.

@@ -16,17 +16,14 @@ use real as chosen;
 
 pub(crate) mod accept;
 pub(crate) mod file;
-#[expect(unsafe_code, reason = "a fork handler is registered with the C library")]
 pub(crate) mod fork;
 pub(crate) mod parker;
 pub(crate) mod patience;
 pub(crate) mod poller;
-#[expect(unsafe_code, reason = "a thread's clock is read by a C call")]
 pub(crate) mod probe;
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "openbsd")))]
 pub(crate) mod processes;
 pub(crate) mod signals;
-#[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
 pub(crate) mod slice;
 pub(crate) mod timer_slack;
 

@@ -73,6 +73,7 @@ fn standing(thread: u32) -> Option<Standing> {
 
 /// The time that a thread of this process has used on CPUs.
 #[cfg(all(target_os = "linux", not(any(miri, loom))))]
+#[expect(unsafe_code, reason = "a thread's clock is read by a C call")]
 fn cpu_time(thread: u32) -> Option<Duration> {
     /// In the number of a clock: that of one thread, as the scheduler counts.
     const OF_THREAD: libc::clockid_t = 6;

@@ -23,6 +23,7 @@ pub(crate) fn shorten() -> bool {
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]
+#[expect(unsafe_code, reason = "the kernel's scheduler is asked by C calls")]
 mod linux {
     use std::io;
     use std::mem;

@@ -1,5 +1,5 @@
 //! Child processes: starting them, feeding them, reading them, waiting for them, and signals to
-//! them. Unix only.
+//! them. Unix only, without OpenBSD.
 //!
 //! [`Command`] and [`Child`] are std's, with what waits as futures.
 //!

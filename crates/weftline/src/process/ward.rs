@@ -8,8 +8,8 @@
 use super::reaper;
 use crate::platform::fork::Generation;
 use crate::platform::processes::{EndFd, peek, send, send_to_group, starts_group};
-use crate::signal::{Kind, wake_each};
-use crate::task::budget;
+use crate::signal::Kind;
+use crate::task::{budget, wake_all};
 use rustix::process::Pid;
 use slab::Slab;
 use std::fmt;
@@ -123,7 +123,7 @@ impl Ward {
         let waiting = mem::take(&mut state.waiting);
         drop(state);
         // Outside of the lock: a waker is foreign code.
-        wake_each(waiting.into_iter().map(|(_, waker)| waker));
+        wake_all(waiting.into_iter().map(|(_, waker)| waker));
         Some(end)
     }
 

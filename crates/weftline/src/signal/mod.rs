@@ -1,4 +1,4 @@
-//! Signals of the system: waiting for Ctrl-C, streams of signals, callbacks. Unix only.
+//! Signals of the system: waiting for Ctrl-C, streams of signals, callbacks.
 //!
 //! | asked for | what |
 //! |---|---|
@@ -51,7 +51,12 @@
 //! }
 //! ```
 //!
-//! Inside: one handler and one thread for the process, in `platform/signals/`.
+//! # Windows
+//!
+//! There are two signals, Ctrl-C and Ctrl-Break ([`Kind`]), each of which counts. A request to
+//! terminate does not exist. All of this is compiled and was never run there.
+//!
+//! Inside: one handler and one thread for the process (on Windows the console's), in `platform/signals/`.
 
 mod callback;
 mod kind;
@@ -59,5 +64,4 @@ mod stream;
 
 pub use callback::{Registration, on_signal};
 pub use kind::{InvalidKind, Kind};
-pub(crate) use stream::wake_each;
 pub use stream::{Signal, ctrl_c, signal};

@@ -2,12 +2,11 @@
 
 use super::Kind;
 use crate::platform::signals::{Listening, listen};
-use crate::task::budget;
+use crate::task::{budget, wake_all};
 use futures_core::Stream;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -107,7 +106,7 @@ impl Heard {
         state.came = true;
         let waker = state.waker.take();
         drop(state);
-        wake_each(waker);
+        wake_all(waker);
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -121,17 +120,6 @@ impl Heard {
         // Outside of the lock: a waker is foreign code.
         drop(before);
         Poll::Pending
-    }
-}
-
-/// Wakes all, on a thread that must go on also where one of them panics. The panic hook has told of
-/// it by then.
-pub(crate) fn wake_each(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            // Its destructor might panic as well.
-            std::mem::forget(payload);
-        }
     }
 }
 

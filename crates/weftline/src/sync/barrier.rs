@@ -107,7 +107,7 @@ impl Barrier {
     /// ```
     pub async fn wait(&self) -> Result<usize, BrokenBarrier> {
         poll_fn(budget::poll_proceed).await;
-        Told::new(&self.state).await
+        Told::new(&self.state, ()).await
     }
 
     /// As [`wait`](Self::wait), and blocks the calling thread meanwhile. For plain threads: on a
@@ -184,12 +184,13 @@ impl Barrier {
 
 impl HasRow for State {
     type News = Result<usize, BrokenBarrier>;
+    type Ticket = ();
 
     fn row(&mut self) -> &mut Row<Self::News> {
         &mut self.row
     }
 
-    fn admit(&mut self, calls: &mut Calls) -> Option<Self::News> {
+    fn admit(&mut self, _ticket: (), calls: &mut Calls) -> Option<Self::News> {
         if self.broken {
             return Some(Err(BrokenBarrier(())));
         }

@@ -91,7 +91,7 @@ impl Condvar {
     pub async fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let mutex = MutexGuard::mutex(&guard);
         let mut guard = Some(guard);
-        let mut told = pin!(Told::new(&self.state));
+        let mut told = pin!(Told::new(&self.state, ()));
         poll_fn(|cx| {
             let polled = told.as_mut().poll(cx);
             // It has its place: whoever locks from now on may notify it.
@@ -251,12 +251,13 @@ impl Drop for Heard<'_> {
 
 impl HasRow for State {
     type News = ();
+    type Ticket = ();
 
     fn row(&mut self) -> &mut Row<()> {
         &mut self.0
     }
 
-    fn admit(&mut self, _calls: &mut Calls) -> Option<()> {
+    fn admit(&mut self, _ticket: (), _calls: &mut Calls) -> Option<()> {
         None
     }
 

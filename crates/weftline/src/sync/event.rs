@@ -116,7 +116,7 @@ impl Event {
     pub async fn wait(&self) {
         poll_fn(budget::poll_proceed).await;
         if !self.is_set() {
-            Told::new(&self.state).await;
+            Told::new(&self.state, ()).await;
         }
     }
 
@@ -140,12 +140,13 @@ impl Event {
 
 impl HasRow for State {
     type News = ();
+    type Ticket = ();
 
     fn row(&mut self) -> &mut Row<()> {
         &mut self.row
     }
 
-    fn admit(&mut self, _calls: &mut Calls) -> Option<()> {
+    fn admit(&mut self, _ticket: (), _calls: &mut Calls) -> Option<()> {
         self.is_set.then_some(())
     }
 

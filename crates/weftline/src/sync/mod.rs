@@ -5,6 +5,7 @@
 //! | [`Mutex`], [`RwLock`] | one at a time; many readers or one writer |
 //! | [`Semaphore`] | so many at a time |
 //! | [`Event`] | waiting for a flag |
+//! | [`Notify`] | waking one who waits, or all |
 //! | [`Condvar`] | waiting until what a mutex protects has changed |
 //! | [`Barrier`] | so many go on together |
 //! | [`OnceCell`] | a value that is made when it is first needed |
@@ -27,13 +28,13 @@ mod audience;
 mod barrier;
 pub mod broadcast;
 mod condvar;
+mod counted;
 mod event;
 pub(crate) mod line;
-#[cfg(test)]
-mod listener;
 pub mod mpsc;
 #[expect(unsafe_code, reason = "a guard reaches what its permit allows it to")]
 mod mutex;
+mod notify;
 mod once_cell;
 pub mod oneshot;
 pub mod queue;
@@ -41,6 +42,7 @@ mod row;
 #[expect(unsafe_code, reason = "a guard reaches what its permits allow it to")]
 mod rwlock;
 mod semaphore;
+mod send_error;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub use barrier::{Barrier, BrokenBarrier};
 pub use condvar::Condvar;
 pub use event::Event;
 pub use mutex::{Mutex, MutexGuard, OwnedMutexGuard};
+pub use notify::{Notified, Notify};
 pub use once_cell::OnceCell;
 pub use queue::Queue;
 pub use rwlock::{

@@ -72,6 +72,23 @@ impl<T> OnceCell<T> {
         self.value.get()
     }
 
+    /// Whether the value is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::OnceCell;
+    ///
+    /// let cell = OnceCell::new();
+    /// assert!(!cell.initialized());
+    /// cell.set(1).unwrap();
+    /// assert!(cell.initialized());
+    /// ```
+    #[must_use]
+    pub fn initialized(&self) -> bool {
+        self.get().is_some()
+    }
+
     /// The value, if it is there, to be changed: nobody else can reach it.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut()
@@ -279,6 +296,14 @@ impl<T: Clone> Clone for OnceCell<T> {
         self.get().cloned().map_or_else(Self::new, Self::from)
     }
 }
+
+impl<T: PartialEq> PartialEq for OnceCell<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl<T: Eq> Eq for OnceCell<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
 //! [`Row`]: those who wait to be told something, in the order in which they came. For what hands out
-//! news, not permits: an event, a condition, a barrier. Plain code under a lock of its owner.
+//! news, not permits: an event, a condition, a barrier, a `Notify`. Plain code under a lock of its owner.
 
 use super::line::{Calls, Chain, Nodes};
 use crate::platform::Mutex;
@@ -92,11 +92,14 @@ pub(super) trait HasRow {
     /// What those in the row are told.
     type News;
 
+    /// What a newcomer brings along.
+    type Ticket: Copy + Unpin;
+
     /// The row.
     fn row(&mut self) -> &mut Row<Self::News>;
 
     /// A newcomer may go on at once, and need not wait.
-    fn admit(&mut self, calls: &mut Calls) -> Option<Self::News>;
+    fn admit(&mut self, ticket: Self::Ticket, calls: &mut Calls) -> Option<Self::News>;
 
     /// Somebody has left its place before it came for the news, if there were some for it.
     fn left(&mut self, news: Option<Self::News>, calls: &mut Calls);
@@ -108,14 +111,16 @@ pub(super) trait HasRow {
 pub(super) struct Told<'a, S: HasRow> {
     /// What the row belongs to.
     state: &'a Mutex<S>,
+    /// What it brings along.
+    ticket: S::Ticket,
     /// Its place.
     key: Option<usize>,
 }
 
 impl<'a, S: HasRow> Told<'a, S> {
     /// Has no place yet; takes one when it is polled.
-    pub(super) fn new(state: &'a Mutex<S>) -> Self {
-        Self { state, key: None }
+    pub(super) fn new(state: &'a Mutex<S>, ticket: S::Ticket) -> Self {
+        Self { state, ticket, key: None }
     }
 }
 
@@ -131,7 +136,7 @@ impl<S: HasRow> Future for Told<'_, S> {
             let mut state = self.state.lock();
             let came = match self.key {
                 Some(key) => state.row().come(key, cx.waker(), &mut owned),
-                None => match state.admit(&mut calls) {
+                None => match state.admit(self.ticket, &mut calls) {
                     Some(news) => Some(Poll::Ready(news)),
                     None => {
                         let waker = owned.take().expect("a newcomer has a waker");

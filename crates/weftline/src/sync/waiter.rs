@@ -18,9 +18,11 @@ impl Wake for Wakes {
 }
 
 /// A future and its wake-ups.
-pub(super) struct Waiter<F> {
+pub(super) struct Waiter<F: Future> {
     /// Until it is left.
     future: Option<Pin<Box<F>>>,
+    /// What it gave where it need not wait.
+    given: Option<F::Output>,
     /// How often it was woken.
     wakes: Arc<Wakes>,
 }
@@ -28,14 +30,23 @@ pub(super) struct Waiter<F> {
 impl<F: Future> Waiter<F> {
     /// Not polled yet.
     pub(super) fn new(future: F) -> Self {
-        Self { future: Some(Box::pin(future)), wakes: Arc::default() }
+        Self { future: Some(Box::pin(future)), given: None, wakes: Arc::default() }
+    }
+
+    /// Polled once.
+    pub(super) fn begun(future: F) -> Self {
+        let mut waiter = Self::new(future);
+        if let Poll::Ready(output) = waiter.poll() {
+            waiter.given = Some(output);
+        }
+        waiter
     }
 
     /// Polled once, and pending.
     #[track_caller]
     pub(super) fn waiting(future: F) -> Self {
-        let mut waiter = Self::new(future);
-        assert!(waiter.poll().is_pending(), "it need not wait");
+        let waiter = Self::begun(future);
+        assert!(waiter.given.is_none(), "it need not wait");
         waiter
     }
 
@@ -50,14 +61,31 @@ impl<F: Future> Waiter<F> {
         self.future = None;
     }
 
+    /// How often it was woken.
+    pub(super) fn wakes(&self) -> usize {
+        self.wakes.0.load(Ordering::SeqCst)
+    }
+
     pub(super) fn was_woken(&self) -> bool {
-        self.wakes.0.load(Ordering::SeqCst) > 0
+        self.wakes() > 0
+    }
+
+    /// Whether it waits, and nobody has woken it.
+    pub(super) fn must_wait(&self) -> bool {
+        self.given.is_none() && !self.was_woken()
+    }
+
+    /// What it has come to, after all that others did: it need not wait when it was begun, or was
+    /// woken and is ready now.
+    #[track_caller]
+    pub(super) fn outcome(mut self) -> F::Output {
+        self.given.take().unwrap_or_else(|| self.must_be_ready())
     }
 
     /// What it gives, to be had only by one that was woken.
     #[track_caller]
     pub(super) fn must_be_ready(&mut self) -> F::Output {
-        assert!(self.was_woken(), "not woken");
+        assert!(self.was_woken(), "pending, and not woken");
         let Poll::Ready(output) = self.poll() else { panic!("woken, and pending") };
         output
     }

@@ -46,6 +46,7 @@ pub(crate) mod tests;
 mod wait;
 #[expect(unsafe_code, reason = "a `RawWaker` needs a hand-written vtable")]
 mod waker;
+mod waking;
 mod yield_now;
 
 pub use current::current;
@@ -68,6 +69,7 @@ pub(crate) use roster::{Admission, Reason, Roster, Schedule};
 pub(crate) use spawn::EnteredRoster;
 pub(crate) use surroundings::Surroundings;
 pub(crate) use wait::{Cover, Pace, Paced, cover_waits, drive, is_blocking};
+pub(crate) use waking::{guard_waker, wake_all};
 
 use context::Context;
 use extra::Extra;
@@ -343,7 +345,12 @@ impl Task {
 
     /// Reports a panic of the task that was taken from its handle, and that nobody will read.
     pub(crate) fn report_panic(&self, payload: Payload) {
-        let kind = UnhandledKind::TaskPanicked;
+        self.report(UnhandledKind::TaskPanicked, payload);
+    }
+
+    /// Reports something that nobody will read.
+    #[cold]
+    fn report(&self, kind: UnhandledKind, payload: Payload) {
         self.header().roster.unhandled(Unhandled::new(kind, Some(self.header()), payload));
     }
 

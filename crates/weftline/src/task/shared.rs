@@ -2,12 +2,12 @@
 
 use super::passing::Passing;
 use super::region::{self, Delivery};
+use super::waking::{wake_all, wake_all_for};
 use super::{Home, JoinError, JoinHandle, Task};
 use crate::platform::Mutex;
 use slab::Slab;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -70,25 +70,14 @@ impl<T: Send + Sync> Wake for WakeAll<T> {
         let Some(output) = self.0.upgrade() else {
             return;
         };
-        let mut wakers = Vec::new();
-        if let Output::Awaited { waiting, .. } = &mut *output.lock() {
-            wakers.extend(waiting.iter_mut().filter_map(|(_, waker)| waker.take()));
-        }
+        let (task, wakers): (_, Vec<_>) = match &mut *output.lock() {
+            Output::Awaited { handle, waiting } => {
+                (handle.task(), waiting.iter_mut().filter_map(|(_, waker)| waker.take()).collect())
+            }
+            Output::Given(_) => return,
+        };
         // Outside of the lock: a waker is foreign code.
-        wake_all(wakers);
-    }
-}
-
-/// Wakes all, also where one of them panics; the first panic goes on afterwards.
-fn wake_all(wakers: Vec<Waker>) {
-    let mut panic = None;
-    for waker in wakers {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            panic.get_or_insert(payload);
-        }
-    }
-    if let Some(payload) = panic {
-        resume_unwind(payload);
+        wake_all_for(&task, wakers);
     }
 }
 

@@ -38,6 +38,7 @@ mod meeting;
 mod mpsc;
 mod nested;
 mod net;
+mod notify;
 mod oneshot;
 mod order;
 #[cfg(feature = "orx-parallel")]

@@ -1,7 +1,7 @@
 //! Channels to one receiver as a user sees them: order, room, the two ends, and who is woken.
 
 use crate::probe::Probe;
-use crate::rig::{MS, alone, many_times, runtime_of, until_waiting, within_limit};
+use crate::rig::{LONG, MS, alone, many_times, runtime_of, until_waiting, within_limit};
 use futures_core::Stream;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use weftline::sync::mpsc::error::{SendError, TryRecvError, TrySendError};
+use weftline::sync::mpsc::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 use weftline::sync::mpsc::{Receiver, channel, unbounded_channel};
 use weftline::time::timeout;
 use weftline::{spawn, yield_now};
@@ -214,6 +214,113 @@ fn a_permit_takes_room_until_it_is_used_or_given_back() {
 }
 
 #[test]
+fn room_for_many_is_taken_at_once_or_not_at_all() {
+    alone(async {
+        let (sender, mut receiver) = channel(3);
+        sender.try_send('a').unwrap();
+        assert!(matches!(sender.try_reserve_many(3), Err(TrySendError::Full(()))));
+        assert_eq!(sender.capacity(), 2, "what was refused has taken nothing");
+        let mut permits = sender.try_reserve_many(2).unwrap();
+        assert_eq!((permits.len(), sender.capacity()), (2, 0));
+        permits.next().expect("there are two").send('b');
+        assert_eq!((permits.len(), sender.capacity()), (1, 0));
+        drop(permits);
+        assert_eq!(sender.capacity(), 1);
+        assert_eq!(sender.reserve_many(0).await.unwrap().count(), 0);
+        assert!(sender.try_reserve_many(4).is_err(), "more than there can ever be");
+        receiver.close();
+        assert!(matches!(sender.try_reserve_many(1), Err(TrySendError::Closed(()))));
+        assert!(sender.reserve_many(0).await.is_err());
+        drop(sender);
+        assert_eq!(rest(receiver).await, ['a', 'b']);
+    });
+}
+
+#[test]
+fn who_waits_for_room_for_many_is_not_passed_by_small_ones() {
+    alone(async {
+        let (sender, mut receiver) = channel(2);
+        sender.try_send('a').unwrap();
+        let large = sender.clone();
+        let waits = spawn(async move {
+            large.reserve_many(2).await.unwrap().zip(['b', 'c']).for_each(|(p, m)| p.send(m));
+        });
+        until_waiting(&waits).await;
+        assert_eq!(sender.try_send('X'), Err(TrySendError::Full('X')), "there is room for one");
+        let small = spawn(async move { sender.send('d').await });
+        until_waiting(&small).await;
+        assert_eq!(receiver.recv().await, Some('a'));
+        assert_eq!(rest(receiver).await, ['b', 'c', 'd']);
+        waits.await.unwrap();
+        assert_eq!(small.await.unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn one_who_wanted_more_room_than_there_was_and_leaves_takes_none_with_it() {
+    let (sender, mut receiver) = channel(2);
+    sender.try_send('a').unwrap();
+    {
+        let mut gathers = pin!(sender.reserve_many(2));
+        assert!(poll_once(gathers.as_mut()).is_pending());
+        assert!(sender.try_send('X').is_err(), "what there is goes to the first in the line");
+    }
+    assert_eq!(sender.capacity(), 1);
+    assert_eq!(sender.try_send('b'), Ok(()));
+    assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok('a'), Ok('b')));
+    assert!(sender.try_reserve_many(2).is_ok());
+}
+
+#[test]
+#[should_panic = "cannot reserve room for 3 messages in a channel with a capacity of 2"]
+fn waiting_for_room_that_there_can_never_be_is_refused() {
+    let (sender, _receiver) = channel::<u32>(2);
+    let _ = poll_once(pin!(sender.reserve_many(3)));
+}
+
+#[test]
+fn an_owned_permit_keeps_the_channel_open_and_gives_its_sender_back() {
+    alone(async {
+        let (sender, mut receiver) = channel(1);
+        let permit = sender.reserve_owned().await.unwrap();
+        assert_eq!((receiver.capacity(), receiver.sender_strong_count()), (0, 1));
+        let sender = permit.release();
+        assert_eq!(receiver.capacity(), 1);
+        let sender = sender.reserve_owned().await.unwrap().send('a');
+        let sender = sender.try_reserve_owned().unwrap_err().into_inner();
+        let waits = spawn(sender.reserve_owned());
+        until_waiting(&waits).await;
+        assert_eq!(receiver.recv().await, Some('a'));
+        let permit = waits.await.unwrap().unwrap();
+        receiver.close();
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "the permit is there");
+        drop(permit);
+        assert_eq!(receiver.recv().await, None);
+        assert_eq!(receiver.sender_strong_count(), 0);
+    });
+}
+
+#[test]
+fn a_send_with_a_limit_gives_its_message_back_and_leaves_the_line() {
+    alone(async {
+        let (sender, mut receiver) = channel(1);
+        assert_eq!(sender.send_timeout('a', MS).await, Ok(()));
+        let late = sender.send_timeout('b', MS).await;
+        assert_eq!(late, Err(SendTimeoutError::Timeout('b')));
+        let waiting = sender.clone();
+        let waits = spawn(async move { waiting.send_timeout('c', LONG).await });
+        until_waiting(&waits).await;
+        assert_eq!(receiver.recv().await, Some('a'));
+        assert_eq!(waits.await.unwrap(), Ok(()));
+        let waits = spawn(async move { sender.send_timeout('d', LONG).await });
+        until_waiting(&waits).await;
+        receiver.close();
+        assert_eq!(waits.await.unwrap(), Err(SendTimeoutError::Closed('d')));
+        assert_eq!(rest(receiver).await, ['c']);
+    });
+}
+
+#[test]
 fn a_send_that_is_dropped_sends_nothing_and_leaves_its_turn_to_the_next() {
     alone(async {
         // Dropped while it waits, and when there is room for it already.
@@ -345,8 +452,10 @@ fn a_weak_sender_keeps_nothing_open() {
     let (sender, mut receiver) = channel(2);
     let weak = sender.downgrade();
     weak.upgrade().expect("a sender is there").try_send(1).unwrap();
-    assert_eq!(receiver.sender_strong_count(), 1);
+    assert_eq!((weak.strong_count(), receiver.sender_strong_count()), (1, 1));
+    assert_eq!((sender.weak_count(), weak.clone().weak_count()), (1, 2));
     drop(sender);
+    assert_eq!((weak.strong_count(), receiver.sender_weak_count()), (0, 1));
     assert!(weak.upgrade().is_none());
     assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));

@@ -3,7 +3,7 @@
 use crate::probe::{Gate, Probe};
 use crate::rig::{
     LONG, MS, PanicsWhenDropped, Reports, child, eventually, expect_success, is_child,
-    panic_on_purpose, panic_with, reporting_runtime, settle, until_waiting,
+    panic_on_purpose, panic_with, panicking_waker, reporting_runtime, settle, until_waiting,
 };
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use weftline::runtime::Builder;
+use weftline::sync::Event;
 use weftline::task::{self, Unhandled, UnhandledKind};
 use weftline::time::{sleep, timeout};
 use weftline::{
@@ -219,6 +220,21 @@ fn a_timers_waker_that_panics_is_reported_and_the_worker_lives() {
     assert_eq!(probe.wakes(), 1);
     let kinds: Vec<_> = reports.all().iter().map(|report| report.kind).collect();
     assert_eq!(kinds, [UnhandledKind::WakerPanicked]);
+}
+
+#[test]
+fn a_waker_that_panics_is_reported_by_the_task_that_calls_it_which_goes_on() {
+    let (runtime, reports) = reporting_runtime(1);
+    let event = Arc::new(Event::new());
+    let waits_for = event.clone();
+    let mut waits = Box::pin(async move { waits_for.wait().await });
+    assert!(poll_with(&mut waits, &panicking_waker()).is_pending());
+    let task = runtime.spawn(async move { event.set() });
+    let id = task.id();
+    task.wait().unwrap();
+    let kinds: Vec<_> = reports.about(id).iter().map(|report| report.kind).collect();
+    assert_eq!(kinds, [UnhandledKind::WakerPanicked]);
+    assert!(poll_with(&mut waits, Waker::noop()).is_ready());
 }
 
 /// Runs a task on a runtime with a hook that panics; how many reports there are.

@@ -4,8 +4,8 @@
 //! debug build.
 
 use crate::rig::{
-    Diary, MS, Random, alone, in_virtual_time, many_times, runtime, runtime_of, until_waiting,
-    within_limit,
+    Diary, MS, Random, alone, amount, in_virtual_time, many_times, runtime, runtime_of,
+    until_waiting, within_limit,
 };
 use std::future::Future;
 use std::pin::pin;
@@ -251,9 +251,7 @@ fn threads_wait_for_permits_as_tasks_do() {
 }
 
 fn operations() -> usize {
-    let chosen =
-        std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number of operations"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 100_000 } else { 1_000_000 })
+    amount("WEFTLINE_IT_STRESS", 100_000, 1_000_000)
 }
 
 /// Permits that are held, until this is dropped.

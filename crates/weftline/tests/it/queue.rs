@@ -2,11 +2,12 @@
 
 use crate::probe::{Gate, Probe};
 use crate::rig::{
-    MS, alone, many_times, panic_on_purpose, runtime_of, until_waiting, within_limit,
+    MS, alone, many_times, panic_on_purpose, panicking_waker, runtime_of, until_waiting,
+    within_limit,
 };
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
@@ -489,6 +490,17 @@ fn a_comparison_that_panics_loses_no_item() {
     queue.try_put(Item(2)).unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| queue.try_put(Item(13)))).is_err());
     assert_eq!(queue.len(), 2);
+}
+
+#[test]
+fn a_putters_waker_that_panics_takes_no_item_with_it() {
+    let queue = Queue::new(1);
+    queue.try_put(1).unwrap();
+    let mut put = pin!(queue.put(2));
+    assert!(put.as_mut().poll(&mut Context::from_waker(&panicking_waker())).is_pending());
+    assert_eq!(poll_once(pin!(queue.get())), Poll::Ready(Ok(1)));
+    assert!(poll_once(put).is_ready());
+    assert_eq!(queue.try_get(), Ok(2));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
-use std::task::Poll;
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use weftline::runtime::Builder;
@@ -133,7 +133,27 @@ impl Held {
     }
 }
 
+/// How much a stress test does: as a variable of the environment says, or else so much in a debug
+/// build, and so much where it is optimized.
+pub(crate) fn amount(variable: &str, debug: usize, optimized: usize) -> usize {
+    let usual = if cfg!(debug_assertions) { debug } else { optimized };
+    std::env::var(variable).map_or(usual, |n| n.parse().expect("a number"))
+}
+
+/// The seed of all random choices, told so that a failed run can be repeated.
+pub(crate) fn seed() -> u64 {
+    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
+    let by_time = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
+    };
+    let seed = chosen.unwrap_or_else(|_| by_time());
+    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
+    seed
+}
+
 /// A pseudo random generator (xorshift): the same seed makes the same choices.
+#[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -269,6 +289,17 @@ pub(crate) fn eventually(what: &str, is_true: impl Fn() -> bool) {
         assert!(began.elapsed() < LONG, "still not so after {LONG:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A waker that panics when it is used.
+pub(crate) fn panicking_waker() -> Waker {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic_on_purpose("a waker");
+        }
+    }
+    Waker::from(Arc::new(Panics))
 }
 
 /// Panics without a word on standard error.

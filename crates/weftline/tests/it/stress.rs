@@ -4,7 +4,7 @@
 
 use crate::counting::bytes_in_use;
 use crate::probe::Gate;
-use crate::rig::{eventually, in_child, runtime, workers};
+use crate::rig::{amount, eventually, in_child, runtime, workers};
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,8 +13,7 @@ use weftline::runtime::Grace;
 use weftline::{JoinHandle, Runtime, spawn, spawn_blocking, spawn_pinned, yield_now};
 
 fn tasks_in_all() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number of tasks"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 300_000 } else { 1_000_000 })
+    amount("WEFTLINE_IT_STRESS", 300_000, 1_000_000)
 }
 
 /// How many tasks are alive at once.

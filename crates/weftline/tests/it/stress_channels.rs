@@ -4,7 +4,7 @@
 //! WEFTLINE_IT_MESSAGES is the number of attempts to send; by default a million, and fewer in a debug
 //! build. WEFTLINE_IT_SEED replays the random choices of a run that has told its seed.
 
-use crate::rig::{Random, runtime_of};
+use crate::rig::{Random, amount, runtime_of, seed};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,20 +23,7 @@ const THREADS: usize = 2;
 const WORKERS: usize = 3;
 
 fn messages_in_all() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_MESSAGES").map(|n| n.parse().expect("a number"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 })
-}
-
-/// The seed of all random choices, told so that a failed run can be repeated.
-fn seed() -> u64 {
-    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
-    let by_time = || {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
-    };
-    let seed = chosen.unwrap_or_else(|_| by_time());
-    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
-    seed
+    amount("WEFTLINE_IT_MESSAGES", 50_000, 1_000_000)
 }
 
 /// What was sent and what has arrived.
@@ -150,6 +137,48 @@ fn tasks<F: Future<Output = ()> + Send + 'static>(
     (0..TASKS).map(|_| runtime.spawn(body(random.fork()))).collect()
 }
 
+fn all_end(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        task.wait().expect("a task ends");
+    }
+}
+
+/// Runs plain threads that send so often each, and wait for room.
+fn threads<S: Fn(Message) -> bool + Send + 'static>(
+    ledger: &Arc<Ledger>,
+    count: usize,
+    sends: impl Fn() -> S,
+) -> Vec<thread::JoinHandle<()>> {
+    let one = |_| {
+        let (send, ledger) = (sends(), ledger.clone());
+        thread::spawn(move || {
+            for _ in 0..count {
+                let message = ledger.message();
+                let number = message.number;
+                assert!(send(message), "nobody closes it");
+                ledger.note_sent(number);
+            }
+        })
+    };
+    (0..THREADS).map(one).collect()
+}
+
+/// Reserves room for some, and uses some of it.
+async fn send_many(sender: &mpsc::Sender<Message>, ledger: &Arc<Ledger>, random: &mut Random) {
+    let most = sender.max_capacity().min(4) as u64;
+    let count = 1 + random.below(most) as usize;
+    let used = random.below(count as u64 + 1) as usize;
+    let permits = match random.below(3) {
+        0 => sender.try_reserve_many(count).ok(),
+        _ => with_patience(random, sender.reserve_many(count)).await.and_then(Result::ok),
+    };
+    for permit in permits.into_iter().flat_map(|permits| permits.take(used)) {
+        let message = ledger.message();
+        ledger.note_sent(message.number);
+        permit.send(message);
+    }
+}
+
 /// Sends so often, or gives up.
 async fn send(
     sender: mpsc::Sender<Message>,
@@ -158,11 +187,22 @@ async fn send(
     count: usize,
 ) {
     for _ in 0..count {
+        if random.below(4) == 0 {
+            send_many(&sender, &ledger, &mut random).await;
+            continue;
+        }
         let message = ledger.message();
         let number = message.number;
-        let sent = match random.below(4) {
+        let sent = match random.below(5) {
             0 => sender.try_send(message).is_ok(),
             1 => match with_patience(&mut random, sender.reserve()).await {
+                Some(Ok(permit)) if random.below(4) > 0 => {
+                    permit.send(message);
+                    true
+                }
+                _ => false,
+            },
+            2 => match with_patience(&mut random, sender.clone().reserve_owned()).await {
                 Some(Ok(permit)) if random.below(4) > 0 => {
                     permit.send(message);
                     true
@@ -210,26 +250,15 @@ fn no_message_and_no_room_is_lost_where_senders_and_receiver_give_up() {
         let count = messages_in_all() / 3 / (TASKS + THREADS);
         let (sender, receiver) = mpsc::channel(capacity);
         let receives = runtime.spawn(receive(receiver, ledger.clone(), random.fork()));
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| {
-                let (sender, ledger) = (sender.clone(), ledger.clone());
-                thread::spawn(move || {
-                    for _ in 0..count {
-                        let message = ledger.message();
-                        let number = message.number;
-                        assert!(sender.blocking_send(message).is_ok(), "the receiver is there");
-                        ledger.note_sent(number);
-                    }
-                })
-            })
-            .collect();
+        let threads = threads(&ledger, count, || {
+            let sender = sender.clone();
+            move |message| sender.blocking_send(message).is_ok()
+        });
         let sends = tasks(&runtime, &mut random, |random| {
             send(sender.clone(), ledger.clone(), random, count)
         });
         drop(sender);
-        for task in sends {
-            task.wait().expect("a sender ends");
-        }
+        all_end(sends);
         for thread in threads {
             thread.join().expect("a thread ends");
         }
@@ -284,30 +313,17 @@ fn no_item_and_no_turn_is_lost_where_putters_and_getters_give_up() {
         let puts = tasks(&runtime, &mut random, |random| {
             put(queue.clone(), ledger.clone(), random, count)
         });
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| {
-                let (queue, ledger) = (queue.clone(), ledger.clone());
-                thread::spawn(move || {
-                    for _ in 0..count {
-                        let message = ledger.message();
-                        let number = message.number;
-                        assert!(queue.put_blocking(message).is_ok(), "the queue is open");
-                        ledger.note_sent(number);
-                    }
-                })
-            })
-            .collect();
-        for task in puts {
-            task.wait().expect("a putter ends");
-        }
+        let threads = threads(&ledger, count, || {
+            let queue = queue.clone();
+            move |message| queue.put_blocking(message).is_ok()
+        });
+        all_end(puts);
         for thread in threads {
             thread.join().expect("a thread ends");
         }
         runtime.block_on(queue.join());
         queue.shutdown(Shutdown::Drain);
-        for task in gets {
-            task.wait().expect("a getter ends");
-        }
+        all_end(gets);
         assert!(queue.is_empty());
         ledger.is_balanced();
     }
@@ -341,7 +357,5 @@ fn every_message_is_got_or_counted_as_missed_where_receivers_give_up() {
         assert_eq!(sender.send(n), Ok(TASKS));
     }
     drop(sender);
-    for task in receives {
-        task.wait().expect("a receiver ends");
-    }
+    all_end(receives);
 }

@@ -5,15 +5,18 @@
 #[expect(unsafe_code, reason = "a signal handler is installed by C calls")]
 mod unix;
 #[cfg(unix)]
-pub(crate) use unix::{Caught, Listening, NUMBERS, catch, end_by, listen};
+pub(crate) use unix::{Caught, Listening, NUMBERS, catch, end_by, listen, why_not_caught};
 
 #[cfg(all(test, unix, not(loom), not(miri)))]
 mod tests;
 
-#[cfg(not(unix))]
-mod absent;
-#[cfg(not(unix))]
-pub(crate) use absent::{Caught, catch, end_by};
+#[cfg(windows)]
+#[expect(unsafe_code, reason = "a console handler is installed by a C call")]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::{
+    Caught, Listening, NUMBERS, SIGBREAK, SIGINT, catch, end_by, listen, why_not_caught,
+};
 
 /// A signal that asks a process to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

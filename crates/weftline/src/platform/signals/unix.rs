@@ -121,6 +121,19 @@ impl Drop for Caught {
     }
 }
 
+/// Why nobody can listen for a signal; nothing where it can be listened for.
+pub(crate) fn why_not_caught(number: libc::c_int) -> Option<&'static str> {
+    match number {
+        libc::SIGKILL | libc::SIGSTOP => {
+            Some("the system lets no program have its own way with it")
+        }
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL => {
+            Some("it tells of a fault of the program, which cannot go on after that")
+        }
+        _ => None,
+    }
+}
+
 /// The right to be told of a signal, until it is dropped.
 pub(crate) struct Listening {
     /// Which catch this is.

@@ -1,35 +1,9 @@
 //! Why nothing was sent, or nothing received.
 
+pub use crate::sync::send_error::SendError;
+
 use std::error::Error;
 use std::fmt;
-
-/// There is no receiver. The message that was not sent is in it.
-///
-/// # Examples
-///
-/// ```
-/// use weftline::sync::broadcast::{self, error::SendError};
-///
-/// let (sender, receiver) = broadcast::channel(1);
-/// drop(receiver);
-/// assert_eq!(sender.send(5), Err(SendError(5)));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SendError<T>(pub T);
-
-impl<T> fmt::Debug for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the channel has no receiver")
-    }
-}
-
-impl<T> Error for SendError<T> {}
 
 /// Why a receiver has no message.
 ///

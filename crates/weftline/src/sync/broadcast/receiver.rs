@@ -3,6 +3,7 @@
 use super::error::{RecvError, TryRecvError};
 use super::ring::Ring;
 use crate::sync::audience::Place;
+use crate::sync::counted::CountsSenders;
 use crate::task::drive;
 use futures_core::Stream;
 use std::fmt;
@@ -109,6 +110,34 @@ impl<T> Receiver<T> {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.ring.senders() == 0
+    }
+
+    /// How many senders keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = weftline::sync::broadcast::channel::<u32>(2);
+    /// let _another = sender.clone();
+    /// assert_eq!(receiver.sender_strong_count(), 2);
+    /// ```
+    #[must_use]
+    pub fn sender_strong_count(&self) -> usize {
+        self.ring.senders()
+    }
+
+    /// How many weak senders there are, which do not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = weftline::sync::broadcast::channel::<u32>(2);
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(receiver.sender_weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn sender_weak_count(&self) -> usize {
+        Arc::weak_count(&self.ring)
     }
 
     /// One more receiver, which gets what is sent from now on.

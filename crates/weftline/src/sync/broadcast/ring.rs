@@ -3,6 +3,7 @@
 use super::error::RecvError;
 use crate::platform::Mutex;
 use crate::sync::audience::Audience;
+use crate::sync::counted::CountsSenders;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -143,35 +144,14 @@ impl<T> Ring<T> {
     pub(super) fn sent_since(&self, next: u64) -> u64 {
         self.kept.lock().end() - next
     }
+}
 
-    /// The senders that keep the channel open.
-    pub(super) fn senders(&self) -> usize {
-        self.kept.lock().senders
+impl<T> CountsSenders for Ring<T> {
+    fn with_senders<R>(&self, act: impl FnOnce(&mut usize) -> R) -> R {
+        act(&mut self.kept.lock().senders)
     }
 
-    /// One more sender, made of another one.
-    pub(super) fn add_sender(&self) {
-        self.kept.lock().senders += 1;
-    }
-
-    /// One more sender, unless there is none any more.
-    pub(super) fn add_another_sender(&self) -> bool {
-        let mut kept = self.kept.lock();
-        if kept.senders == 0 {
-            return false;
-        }
-        kept.senders += 1;
-        true
-    }
-
-    /// One sender less; the last one ends the channel.
-    pub(super) fn remove_sender(&self) {
-        let mut kept = self.kept.lock();
-        kept.senders -= 1;
-        let last = kept.senders == 0;
-        drop(kept);
-        if last {
-            self.listeners.wake_all();
-        }
+    fn end(&self) {
+        self.listeners.wake_all();
     }
 }

@@ -3,9 +3,10 @@
 use super::error::SendError;
 use super::receiver::Receiver;
 use super::ring::Ring;
+use crate::sync::counted::{Counted, CountsSenders, Uncounted};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 /// The end that sends; made by [`channel`](super::channel), and by cloning. When all are dropped the
 /// receivers get what was sent, and then the end.
@@ -23,7 +24,7 @@ use std::sync::{Arc, Weak};
 /// ```
 pub struct Sender<T> {
     /// The shared part.
-    ring: Arc<Ring<T>>,
+    ring: Counted<Ring<T>>,
 }
 
 // As for the sender of `std::sync::mpsc`: a panic meanwhile leaves nothing half done.
@@ -52,7 +53,7 @@ impl<T> Sender<T> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         assert!(capacity > 0, "the capacity of a broadcast is 0, but at least 1 is needed");
-        Self { ring: Arc::new(Ring::new(capacity)) }
+        Self { ring: Counted::first(Arc::new(Ring::new(capacity))) }
     }
 
     /// Sends a message to all receivers there are, and says how many. It neither waits nor blocks,
@@ -93,7 +94,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
-        Receiver::of(self.ring.clone())
+        Receiver::of(Arc::clone(&self.ring))
     }
 
     /// How many messages some receiver has not got.
@@ -191,7 +192,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender { ring: Arc::downgrade(&self.ring) }
+        WeakSender { ring: self.ring.downgrade() }
     }
 
     /// How many senders keep the channel open, this one included.
@@ -206,18 +207,25 @@ impl<T> Sender<T> {
     pub fn strong_count(&self) -> usize {
         self.ring.senders()
     }
+
+    /// How many weak senders there are; see [`downgrade`](Self::downgrade).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::broadcast::channel::<u32>(4);
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(sender.weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        Arc::weak_count(&self.ring)
+    }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.ring.add_sender();
         Self { ring: self.ring.clone() }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.ring.remove_sender();
     }
 }
 
@@ -242,7 +250,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// ```
 pub struct WeakSender<T> {
     /// The shared part, as long as others keep it.
-    ring: Weak<Ring<T>>,
+    ring: Uncounted<Ring<T>>,
 }
 
 impl<T> WeakSender<T> {
@@ -257,9 +265,37 @@ impl<T> WeakSender<T> {
     /// ```
     #[must_use]
     pub fn upgrade(&self) -> Option<Sender<T>> {
-        let ring = self.ring.upgrade()?;
-        // Not `then_some`: a sender that is made is counted when it is dropped.
-        ring.add_another_sender().then(|| Sender { ring })
+        Some(Sender { ring: self.ring.upgrade()? })
+    }
+
+    /// How many senders keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::broadcast::channel::<u32>(4);
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.strong_count(), 1);
+    /// drop(sender);
+    /// assert_eq!(weak.strong_count(), 0);
+    /// ```
+    #[must_use]
+    pub fn strong_count(&self) -> usize {
+        self.ring.senders()
+    }
+
+    /// How many weak senders there are, this one included; 0 once both ends are gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::broadcast::channel::<u32>(4);
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.clone().weak_count(), 2);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        self.ring.weak_senders()
     }
 }
 

@@ -3,22 +3,19 @@
 use super::channel;
 use super::error::{RecvError, TryRecvError};
 use crate::platform::{model, thread};
-use crate::sync::listener::Listener;
-use std::pin::pin;
+use crate::sync::waiter::Waiter;
 
 #[test]
 fn a_message_sent_while_a_receiver_begins_to_wait_is_not_lost() {
     model(|| {
         let (sender, mut receiver) = channel(1);
-        let waiter = Listener::new();
         let sends = thread::spawn(move || {
             assert_eq!(sender.send(7), Ok(1));
             sender
         });
-        let mut recv = pin!(receiver.recv());
-        let first = waiter.poll(recv.as_mut());
+        let waiter = Waiter::begun(receiver.recv());
         let _sender = sends.join().expect("the sender ends");
-        assert_eq!(waiter.outcome(first, recv), Ok(7));
+        assert_eq!(waiter.outcome(), Ok(7));
     });
 }
 
@@ -26,12 +23,10 @@ fn a_message_sent_while_a_receiver_begins_to_wait_is_not_lost() {
 fn the_last_sender_dropped_while_a_receiver_begins_to_wait_ends_the_wait() {
     model(|| {
         let (sender, mut receiver) = channel::<u32>(1);
-        let waiter = Listener::new();
         let drops = thread::spawn(move || drop(sender));
-        let mut recv = pin!(receiver.recv());
-        let first = waiter.poll(recv.as_mut());
+        let waiter = Waiter::begun(receiver.recv());
         drops.join().expect("the sender ends");
-        assert_eq!(waiter.outcome(first, recv), Err(RecvError::Closed));
+        assert_eq!(waiter.outcome(), Err(RecvError::Closed));
     });
 }
 
@@ -39,12 +34,10 @@ fn the_last_sender_dropped_while_a_receiver_begins_to_wait_ends_the_wait() {
 fn the_last_receiver_dropped_while_a_sender_begins_to_wait_is_told() {
     model(|| {
         let (sender, receiver) = channel::<u32>(1);
-        let waiter = Listener::new();
         let drops = thread::spawn(move || drop(receiver));
-        let mut closed = pin!(sender.closed());
-        let first = waiter.poll(closed.as_mut());
+        let waiter = Waiter::begun(sender.closed());
         drops.join().expect("the receiver ends");
-        waiter.outcome(first, closed);
+        waiter.outcome();
     });
 }
 

@@ -1,7 +1,7 @@
 //! Models of the line: each runs as a stress test, under loom and under Miri. Time does not pass for
 //! loom and Miri: where a call is missed, the test says so. In a stress test it may pass anywhere.
 
-use super::{Closed, Line};
+use super::{Acquiring, Closed, Line};
 use crate::platform::{UnsafeCell, model, thread};
 use crate::sync::waiter::Waiter;
 use std::sync::Arc;
@@ -25,6 +25,13 @@ fn beside(line: &Arc<Line>, act: impl FnOnce(&Line) + Send + 'static) -> thread:
     thread::spawn(move || act(&line))
 }
 
+/// One that was woken takes its permits, and gives them back.
+#[track_caller]
+fn come_and_go(line: &Line, waiter: &mut Waiter<Acquiring<'_>>, permits: usize) {
+    assert_eq!(waiter.must_be_ready(), Ok(()));
+    line.release(permits);
+}
+
 /// Fails if a permit was lost or made, or somebody has a place.
 #[track_caller]
 fn assert_left_alone(line: &Line, permits: usize) {
@@ -38,12 +45,9 @@ fn a_permit_given_while_somebody_begins_to_wait_is_not_lost() {
     model(|| {
         let line = line(0);
         let gives = beside(&line, |line| line.release(1));
-        let mut waiter = Waiter::new(line.acquire(1));
-        let first = waiter.poll();
+        let waiter = Waiter::begun(line.acquire(1));
         gives.join().unwrap();
-        if first.is_pending() {
-            assert_eq!(waiter.must_be_ready(), Ok(()));
-        }
+        assert_eq!(waiter.outcome(), Ok(()));
         line.release(1);
         assert_left_alone(&line, 1);
     });
@@ -105,10 +109,8 @@ fn a_newcomer_does_not_pass_one_who_waits() {
         assert!(!line.try_acquire(1), "it was given to nobody, or is promised");
         let mut second = Waiter::waiting(line.acquire(1));
         gives.join().unwrap();
-        assert_eq!(first.must_be_ready(), Ok(()));
-        line.release(1);
-        assert_eq!(second.must_be_ready(), Ok(()));
-        line.release(1);
+        come_and_go(&line, &mut first, 1);
+        come_and_go(&line, &mut second, 1);
         assert_left_alone(&line, 1);
     });
 }
@@ -122,8 +124,7 @@ fn one_who_leaves_while_it_is_called_passes_the_permit_on() {
         let gives = beside(&line, |line| line.release(1));
         first.leave();
         gives.join().unwrap();
-        assert_eq!(second.must_be_ready(), Ok(()));
-        line.release(1);
+        come_and_go(&line, &mut second, 1);
         assert_left_alone(&line, 1);
     });
 }
@@ -139,12 +140,9 @@ fn one_who_leaves_while_another_comes_leaves_nothing_behind() {
             }
             waiter.leave();
         });
-        let mut waiter = Waiter::new(line.acquire(1));
-        let came = waiter.poll();
+        let waiter = Waiter::begun(line.acquire(1));
         other.join().unwrap();
-        if came.is_pending() {
-            assert_eq!(waiter.must_be_ready(), Ok(()));
-        }
+        assert_eq!(waiter.outcome(), Ok(()));
         line.release(1);
         assert_left_alone(&line, 1);
     });
@@ -158,8 +156,7 @@ fn a_large_request_is_not_passed_by_a_small_one() {
         let gives = beside(&line, |line| line.release(1));
         assert!(!line.try_acquire(1), "there is one permit, for which somebody waits");
         gives.join().unwrap();
-        assert_eq!(large.must_be_ready(), Ok(()));
-        line.release(2);
+        come_and_go(&line, &mut large, 2);
         assert_left_alone(&line, 2);
     });
 }
@@ -175,8 +172,7 @@ fn a_missed_call_goes_to_the_next_one() {
         gives.join().unwrap();
         let_time_pass(&line);
         assert!(stale.was_woken());
-        assert_eq!(next.must_be_ready(), Ok(()));
-        line.release(1);
+        come_and_go(&line, &mut next, 1);
         assert!(line.try_acquire(1), "only one is there, and has missed its call");
         assert!(stale.poll().is_pending(), "it waits again");
         line.release(1);
@@ -219,10 +215,8 @@ fn one_who_comes_late_leaves_what_was_promised_to_an_earlier_one() {
         let gives = beside(&line, |line| line.release(1));
         assert!(second.poll().is_pending(), "it is held, or promised");
         gives.join().unwrap();
-        assert_eq!(first.must_be_ready(), Ok(()));
-        line.release(1);
-        assert_eq!(second.must_be_ready(), Ok(()));
-        line.release(1);
+        come_and_go(&line, &mut first, 1);
+        come_and_go(&line, &mut second, 1);
         assert_left_alone(&line, 1);
     });
 }
@@ -232,15 +226,9 @@ fn closing_tells_whoever_begins_to_wait() {
     model(|| {
         let line = line(0);
         let closes = beside(&line, Line::close);
-        let mut waiter = Waiter::new(line.acquire(1));
-        let first = waiter.poll();
+        let waiter = Waiter::begun(line.acquire(1));
         closes.join().unwrap();
-        if first.is_pending() {
-            assert!(waiter.was_woken(), "not woken");
-        }
-        if first.is_pending() {
-            assert_eq!(waiter.poll(), Poll::Ready(Err(Closed)));
-        }
+        assert_eq!(waiter.outcome(), Err(Closed));
         assert!(line.is_closed() && !line.try_acquire(0));
         assert_eq!(line.waiters(), 0);
     });

@@ -1,14 +1,16 @@
 //! [`Sender`]: sends where there is room, and waits where there is none. Next: `room.rs`.
 
-use super::error::{SendError, TrySendError};
+use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::mailbox::{Mailbox, Refusal};
-use super::permit::Permit;
+use crate::sync::counted::{Counted, CountsSenders, Uncounted};
 use crate::task::{budget, drive};
+use crate::time::timeout;
 use std::fmt;
 use std::future::poll_fn;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A sending end of a channel with a bound; made by [`channel`](super::channel). Cloning it makes
 /// another one. When all are dropped the receiver gets what was sent, and then the end.
@@ -38,7 +40,7 @@ use std::sync::{Arc, Weak};
 /// ```
 pub struct Sender<T> {
     /// The shared part, which has a room.
-    mailbox: Arc<Mailbox<T>>,
+    mailbox: Counted<Mailbox<T>>,
 }
 
 // As for the sender of `std::sync::mpsc`: a panic meanwhile leaves nothing half done.
@@ -48,7 +50,7 @@ impl<T> RefUnwindSafe for Sender<T> {}
 impl<T> Sender<T> {
     /// The first sender.
     pub(super) fn new(mailbox: Arc<Mailbox<T>>) -> Self {
-        Self { mailbox }
+        Self { mailbox: Counted::first(mailbox) }
     }
 
     pub(super) fn mailbox(&self) -> &Mailbox<T> {
@@ -88,7 +90,7 @@ impl<T> Sender<T> {
             Ok(()) => Ok(()),
             Err((Refusal::Closed, message)) => Err(SendError(message)),
             Err((Refusal::Full, message)) => {
-                if !self.mailbox.admission().await {
+                if !self.mailbox.admission(1).await {
                     return Err(SendError(message));
                 }
                 self.mailbox.send_admitted(message).map_err(SendError)
@@ -115,7 +117,48 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.try_send(3), Err(TrySendError::Closed(3)));
     /// ```
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.mailbox.send(message).map_err(|(refusal, message)| with(refusal, message))
+        self.mailbox.send(message).map_err(|(refusal, message)| TrySendError::of(refusal, message))
+    }
+
+    /// As [`send`](Self::send), where there is room within `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The message: [`SendTimeoutError::Timeout`] if there was no room in this time,
+    /// [`SendTimeoutError::Closed`] if the channel is closed or the receiver dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime, where it has to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weftline::sync::mpsc;
+    ///
+    /// weftline::run(async {
+    ///     let (sender, mut receiver) = mpsc::channel(1);
+    ///     sender.send("in time").await.unwrap();
+    ///     let late = sender.send_timeout("too late", Duration::from_millis(1)).await;
+    ///     assert_eq!(late.unwrap_err().into_inner(), "too late");
+    ///     assert_eq!(receiver.recv().await, Some("in time"));
+    /// });
+    /// ```
+    pub async fn send_timeout(
+        &self,
+        message: T,
+        limit: Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match timeout(limit, self.reserve()).await {
+            Ok(Ok(permit)) => permit.deliver(message).map_err(SendTimeoutError::Closed),
+            Ok(Err(_closed)) => Err(SendTimeoutError::Closed(message)),
+            Err(_elapsed) => Err(SendTimeoutError::Timeout(message)),
+        }
     }
 
     /// As [`send`](Self::send), blocking the calling thread. For plain threads: on a worker it keeps
@@ -146,66 +189,6 @@ impl<T> Sender<T> {
     pub fn blocking_send(&self, message: T) -> Result<(), SendError<T>> {
         drive(pin!(self.send(message)), None)
             .expect("without a deadline the wait ends with the result")
-    }
-
-    /// Waits for room for one message, in its turn, and takes it: the message can then be sent
-    /// without waiting.
-    ///
-    /// # Errors
-    ///
-    /// If the channel is closed or the receiver dropped, now or while this waits.
-    ///
-    /// # Cancel safety
-    ///
-    /// A future that is dropped before it is ready has taken nothing; its turn is lost.
-    ///
-    /// # Examples
-    ///
-    /// What is costly to make is made when it can be sent:
-    ///
-    /// ```
-    /// use weftline::sync::mpsc;
-    ///
-    /// weftline::run(async {
-    ///     let (sender, mut receiver) = mpsc::channel(1);
-    ///     let permit = sender.reserve().await.unwrap();
-    ///     permit.send(vec![0; 1_000_000]);
-    ///     assert_eq!(receiver.recv().await.map(|bytes| bytes.len()), Some(1_000_000));
-    /// });
-    /// ```
-    pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        poll_fn(budget::poll_proceed).await;
-        let reserved = match self.mailbox.try_reserve() {
-            Ok(()) => true,
-            Err(Refusal::Closed) => false,
-            Err(Refusal::Full) => self.mailbox.admission().await && self.mailbox.reserve_admitted(),
-        };
-        // Not `then_some`: a permit that is made is given back when it is dropped.
-        if reserved { Ok(Permit::of(self)) } else { Err(SendError(())) }
-    }
-
-    /// Takes room for one message if there is some. It does not wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_send`](Self::try_send), without a message.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use weftline::sync::mpsc::{self, error::TrySendError};
-    ///
-    /// let (sender, mut receiver) = mpsc::channel(1);
-    /// let permit = sender.try_reserve().unwrap();
-    /// assert!(matches!(sender.try_reserve(), Err(TrySendError::Full(()))));
-    /// permit.send(5);
-    /// assert_eq!(receiver.try_recv(), Ok(5));
-    /// ```
-    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        match self.mailbox.try_reserve() {
-            Ok(()) => Ok(Permit::of(self)),
-            Err(refusal) => Err(with(refusal, ())),
-        }
     }
 
     /// Waits until the channel is closed or the receiver dropped.
@@ -301,7 +284,7 @@ impl<T> Sender<T> {
     /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender { mailbox: Arc::downgrade(&self.mailbox) }
+        WeakSender { mailbox: self.mailbox.downgrade() }
     }
 
     /// How many senders keep the channel open, this one included.
@@ -316,26 +299,25 @@ impl<T> Sender<T> {
     pub fn strong_count(&self) -> usize {
         self.mailbox.senders()
     }
-}
 
-/// The error for what was refused.
-fn with<T>(refusal: Refusal, message: T) -> TrySendError<T> {
-    match refusal {
-        Refusal::Full => TrySendError::Full(message),
-        Refusal::Closed => TrySendError::Closed(message),
+    /// How many weak senders there are; see [`downgrade`](Self::downgrade).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::channel::<u32>(1);
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(sender.weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        Arc::weak_count(&self.mailbox)
     }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.mailbox.add_sender();
         Self { mailbox: self.mailbox.clone() }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.mailbox.remove_sender();
     }
 }
 
@@ -363,7 +345,7 @@ impl<T> fmt::Debug for Sender<T> {
 /// ```
 pub struct WeakSender<T> {
     /// The shared part, as long as others keep it.
-    mailbox: Weak<Mailbox<T>>,
+    mailbox: Uncounted<Mailbox<T>>,
 }
 
 impl<T> WeakSender<T> {
@@ -378,9 +360,37 @@ impl<T> WeakSender<T> {
     /// ```
     #[must_use]
     pub fn upgrade(&self) -> Option<Sender<T>> {
-        let mailbox = self.mailbox.upgrade()?;
-        // Not `then_some`: a sender that is made is counted when it is dropped.
-        mailbox.add_another_sender().then(|| Sender { mailbox })
+        Some(Sender { mailbox: self.mailbox.upgrade()? })
+    }
+
+    /// How many senders keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::channel::<u32>(1);
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.strong_count(), 1);
+    /// drop(sender);
+    /// assert_eq!(weak.strong_count(), 0);
+    /// ```
+    #[must_use]
+    pub fn strong_count(&self) -> usize {
+        self.mailbox.senders()
+    }
+
+    /// How many weak senders there are, this one included; 0 once both ends are gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::channel::<u32>(1);
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.clone().weak_count(), 2);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        self.mailbox.weak_senders()
     }
 }
 

@@ -1,36 +1,11 @@
 //! Why something was not sent, or nothing received.
 
+pub use crate::sync::send_error::SendError;
+
+use super::mailbox::Refusal;
+use crate::sync::send_error::CLOSED;
 use std::error::Error;
 use std::fmt;
-
-/// Nobody will receive what was to be sent: the receiver was closed or dropped. What was not sent is
-/// in it.
-///
-/// # Examples
-///
-/// ```
-/// use weftline::sync::mpsc::{self, error::SendError};
-///
-/// let (sender, receiver) = mpsc::unbounded_channel();
-/// drop(receiver);
-/// assert_eq!(sender.send("letter"), Err(SendError("letter")));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SendError<T>(pub T);
-
-impl<T> fmt::Debug for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the channel is closed")
-    }
-}
-
-impl<T> Error for SendError<T> {}
 
 /// Why nothing was sent without waiting. What was not sent is in it.
 ///
@@ -54,6 +29,14 @@ pub enum TrySendError<T> {
 }
 
 impl<T> TrySendError<T> {
+    /// For what was refused.
+    pub(super) fn of(refusal: Refusal, value: T) -> Self {
+        match refusal {
+            Refusal::Full => TrySendError::Full(value),
+            Refusal::Closed => TrySendError::Closed(value),
+        }
+    }
+
     /// What was not sent.
     ///
     /// # Examples
@@ -83,12 +66,80 @@ impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TrySendError::Full(_) => "the channel has no room",
-            TrySendError::Closed(_) => "the channel is closed",
+            TrySendError::Closed(_) => CLOSED,
         })
     }
 }
 
 impl<T> Error for TrySendError<T> {}
+
+impl<T> From<SendError<T>> for TrySendError<T> {
+    fn from(error: SendError<T>) -> Self {
+        TrySendError::Closed(error.0)
+    }
+}
+
+/// Why nothing was sent within a time. What was not sent is in it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use weftline::sync::mpsc::{self, error::SendTimeoutError};
+///
+/// weftline::run(async {
+///     let (sender, receiver) = mpsc::channel(1);
+///     let limit = Duration::from_millis(1);
+///     sender.send_timeout(1, limit).await.unwrap();
+///     assert_eq!(sender.send_timeout(2, limit).await, Err(SendTimeoutError::Timeout(2)));
+///     drop(receiver);
+///     assert_eq!(sender.send_timeout(3, limit).await, Err(SendTimeoutError::Closed(3)));
+/// });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// There was no room in this time.
+    Timeout(T),
+    /// As [`SendError`].
+    Closed(T),
+}
+
+impl<T> SendTimeoutError<T> {
+    /// What was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::mpsc::error::SendTimeoutError;
+    ///
+    /// assert_eq!(SendTimeoutError::Timeout("letter").into_inner(), "letter");
+    /// ```
+    pub fn into_inner(self) -> T {
+        match self {
+            SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value) => value,
+        }
+    }
+}
+
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "Timeout(..)",
+            SendTimeoutError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "the channel had no room in time",
+            SendTimeoutError::Closed(_) => CLOSED,
+        })
+    }
+}
+
+impl<T> Error for SendTimeoutError<T> {}
 
 /// Why [`Receiver::try_recv`](super::Receiver::try_recv) has nothing.
 ///

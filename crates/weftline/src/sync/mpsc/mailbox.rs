@@ -7,6 +7,8 @@
 use super::room::Room;
 use crate::platform::{Mutex, MutexGuard};
 use crate::sync::audience::Audience;
+use crate::sync::counted::CountsSenders;
+use crate::task::{budget, wake_all};
 use crossbeam_utils::CachePadded;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -72,17 +74,17 @@ pub(super) enum Refusal {
 }
 
 impl<T> Post<T> {
-    /// Takes a permit of the allowance, which is refilled where there is none.
+    /// Takes permits of the allowance, which is refilled where there are too few.
     #[inline]
-    fn admit(&mut self, room: Option<&Room>) -> Result<(), Refusal> {
+    fn admit(&mut self, room: Option<&Room>, want: usize) -> Result<(), Refusal> {
         if self.reception != Reception::Open {
             return Err(Refusal::Closed);
         }
         let Some(room) = room else { return Ok(()) };
-        if self.allowance == 0 {
-            self.allowance = room.refill();
+        if self.allowance < want {
+            self.allowance += room.refill(want - self.allowance);
         }
-        self.allowance = self.allowance.checked_sub(1).ok_or(Refusal::Full)?;
+        self.allowance = self.allowance.checked_sub(want).ok_or(Refusal::Full)?;
         Ok(())
     }
 
@@ -119,7 +121,7 @@ impl<T> Mailbox<T> {
     #[inline]
     pub(super) fn send(&self, message: T) -> Result<(), (Refusal, T)> {
         let mut post = self.post.lock();
-        if let Err(refusal) = post.admit(self.room.as_ref()) {
+        if let Err(refusal) = post.admit(self.room.as_ref(), 1) {
             return Err((refusal, message));
         }
         post.items.push_back(message);
@@ -142,54 +144,64 @@ impl<T> Mailbox<T> {
     }
 
     /// Sends by a permit that was reserved. The message comes back if the receiver is gone.
-    pub(super) fn send_reserved(&self, message: T) -> Option<T> {
+    pub(super) fn send_reserved(&self, message: T) -> Result<(), T> {
         let mut post = self.post.lock();
         post.reserved -= 1;
         if post.reception == Reception::Gone {
-            return Some(message);
+            return Err(message);
         }
         post.items.push_back(message);
         wake(post);
-        None
-    }
-
-    /// Takes a permit for a message to come, if there is one.
-    pub(super) fn try_reserve(&self) -> Result<(), Refusal> {
-        let mut post = self.post.lock();
-        post.admit(self.room.as_ref())?;
-        post.reserved += 1;
         Ok(())
     }
 
-    /// A permit that was waited for is for a message to come. False: the channel was closed.
-    pub(super) fn reserve_admitted(&self) -> bool {
+    /// Takes permits for messages to come, if there are so many.
+    pub(super) fn try_reserve(&self, count: usize) -> Result<(), Refusal> {
+        let mut post = self.post.lock();
+        post.admit(self.room.as_ref(), count)?;
+        post.reserved += count;
+        Ok(())
+    }
+
+    /// Takes permits for messages to come, in its turn. False: the channel is closed.
+    pub(super) async fn reserve(&self, count: usize) -> bool {
+        poll_fn(budget::poll_proceed).await;
+        match self.try_reserve(count) {
+            Ok(()) => true,
+            Err(Refusal::Closed) => false,
+            Err(Refusal::Full) => self.admission(count).await && self.reserve_admitted(count),
+        }
+    }
+
+    /// Permits that were waited for are for messages to come. False: the channel was closed.
+    fn reserve_admitted(&self, count: usize) -> bool {
         let mut post = self.post.lock();
         let open = post.reception == Reception::Open;
-        post.reserved += usize::from(open);
+        post.reserved += if open { count } else { 0 };
         drop(post);
         if !open {
-            self.give_back(1);
+            self.give_back(count);
         }
         open
     }
 
-    /// A permit that was reserved is not used.
-    pub(super) fn give_up_reserved(&self) {
+    /// Permits that were reserved are not used.
+    pub(super) fn give_up_reserved(&self, count: usize) {
         let mut post = self.post.lock();
-        post.reserved -= 1;
+        post.reserved -= count;
         if post.reception != Reception::Open && post.reserved == 0 {
             wake(post); // the receiver may wait for the end, which this is
         } else {
             drop(post);
         }
-        self.give_back(1);
+        self.give_back(count);
     }
 
-    /// Waits for a permit, in its turn. False: the channel is closed.
+    /// Waits for permits, in its turn. False: the channel is closed.
     #[cold]
-    pub(super) async fn admission(&self) -> bool {
+    pub(super) async fn admission(&self, want: usize) -> bool {
         let Some(room) = &self.room else { return true };
-        let mut acquire = pin!(room.line.acquire(1));
+        let mut acquire = pin!(room.line.acquire(want));
         poll_fn(|cx| {
             let mut acquired = acquire.as_mut().poll(cx);
             // Now that it stands in the line, what is free goes there; perhaps to itself.
@@ -318,34 +330,15 @@ impl<T> Mailbox<T> {
     pub(super) async fn closed(&self) {
         self.until_closed.wait_until(|| self.is_closed().then_some(())).await;
     }
+}
 
-    /// The senders that keep the channel open.
-    pub(super) fn senders(&self) -> usize {
-        self.post.lock().senders
+impl<T> CountsSenders for Mailbox<T> {
+    fn with_senders<R>(&self, act: impl FnOnce(&mut usize) -> R) -> R {
+        act(&mut self.post.lock().senders)
     }
 
-    /// One more sender, made of another one.
-    pub(super) fn add_sender(&self) {
-        self.post.lock().senders += 1;
-    }
-
-    /// One more sender, unless there is none any more.
-    pub(super) fn add_another_sender(&self) -> bool {
-        let mut post = self.post.lock();
-        if post.senders == 0 {
-            return false;
-        }
-        post.senders += 1;
-        true
-    }
-
-    /// One sender less; the last one ends the channel.
-    pub(super) fn remove_sender(&self) {
-        let mut post = self.post.lock();
-        post.senders -= 1;
-        if post.senders == 0 {
-            wake(post);
-        }
+    fn end(&self) {
+        wake(self.post.lock());
     }
 }
 
@@ -354,7 +347,5 @@ impl<T> Mailbox<T> {
 fn wake<T>(mut post: MutexGuard<'_, Post<T>>) {
     let receiver = post.receiver.take();
     drop(post);
-    if let Some(receiver) = receiver {
-        receiver.wake();
-    }
+    wake_all(receiver);
 }

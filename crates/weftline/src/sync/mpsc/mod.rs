@@ -52,7 +52,7 @@ mod tests;
 mod unbounded;
 
 pub use bounded::{Sender, WeakSender};
-pub use permit::Permit;
+pub use permit::{OwnedPermit, Permit, PermitIterator};
 pub use receiver::Receiver;
 pub use unbounded::{UnboundedSender, WeakUnboundedSender};
 

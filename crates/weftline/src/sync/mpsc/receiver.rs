@@ -2,6 +2,7 @@
 
 use super::error::TryRecvError;
 use super::mailbox::{Found, Mailbox};
+use crate::sync::counted::CountsSenders;
 use crate::task::{budget, drive};
 use futures_core::Stream;
 use std::collections::VecDeque;
@@ -111,17 +112,12 @@ impl<T> Receiver<T> {
     /// The next of what was fetched.
     #[inline]
     fn next(&mut self) -> Option<T> {
-        if self.fetched.is_empty() {
-            return None;
-        }
-        // Before the message leaves: this may wake a sender, and a waker that panics must not take
-        // the message with it.
-        self.mailbox.give_back(1);
-        let message = self.fetched.pop_front();
+        let message = self.fetched.pop_front()?;
         if self.fetched.is_empty() && self.fetched.capacity() > KEPT_CAPACITY {
             self.fetched = VecDeque::new();
         }
-        message
+        self.mailbox.give_back(1);
+        Some(message)
     }
 
     /// Appends to `buffer` what is there, at most `limit` messages, and says how many; waits where
@@ -237,6 +233,25 @@ impl<T> Receiver<T> {
         drive(pin!(self.recv()), None).expect("without a deadline the wait ends with the result")
     }
 
+    /// As [`recv_many`](Self::recv_many), blocking the calling thread; see
+    /// [`blocking_recv`](Self::blocking_recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use weftline::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(4);
+    /// std::thread::spawn(move || (0..4).for_each(|n| sender.blocking_send(n).unwrap()));
+    /// let mut numbers = Vec::new();
+    /// while receiver.blocking_recv_many(&mut numbers, 3) > 0 {}
+    /// assert_eq!(numbers, [0, 1, 2, 3]);
+    /// ```
+    pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        drive(pin!(self.recv_many(buffer, limit)), None)
+            .expect("without a deadline the wait ends with the result")
+    }
+
     /// Closes the channel: nothing more can be sent, except by permits that are there already. What
     /// was sent before can still be received.
     ///
@@ -343,6 +358,20 @@ impl<T> Receiver<T> {
     #[must_use]
     pub fn sender_strong_count(&self) -> usize {
         self.mailbox.senders()
+    }
+
+    /// How many weak senders there are, which do not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = weftline::sync::mpsc::channel::<u32>(1);
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(receiver.sender_weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn sender_weak_count(&self) -> usize {
+        Arc::weak_count(&self.mailbox)
     }
 }
 

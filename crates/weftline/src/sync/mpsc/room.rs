@@ -8,11 +8,11 @@
 //! - the word `freed`: the receiver puts it there;
 //! - the [`Line`], in which senders wait when there was neither.
 //!
-//! A sender without an allowance takes all that is freed as the next one ([`Room::refill`]). One that
-//! finds nothing takes a place in the line first, and then moves whatever is free to the line
-//! (`Mailbox::serve_line`), which calls those who stand there in their order. `AWAITED` in the word
-//! makes the receiver do so from then on, and keeps everybody else from making an allowance, until
-//! nobody waits.
+//! A sender without enough of an allowance takes all that is free as the next one ([`Room::refill`]).
+//! One that finds too little takes a place in the line first, and then moves whatever is free to the
+//! line (`Mailbox::serve_line`), which calls those who stand there in their order, each when there is
+//! as much as it wants. `AWAITED` in the word makes the receiver do so from then on, and keeps
+//! everybody else from making an allowance, until nobody waits.
 
 use crate::platform::atomic::{AtomicUsize, Ordering};
 use crate::sync::line::Line;
@@ -61,19 +61,28 @@ impl Room {
         self.freed.fetch_add(permits * ONE, Ordering::AcqRel) & AWAITED != 0
     }
 
-    /// Takes all that is free, unless somebody waits for it.
-    pub(super) fn refill(&self) -> usize {
+    /// Takes what is free, unless somebody waits for it: all that was given back, and what is in the
+    /// line as well where that is less than `short`.
+    pub(super) fn refill(&self, short: usize) -> usize {
         // Relaxed: only what the exchange below compares.
         let mut seen = self.freed.load(Ordering::Relaxed);
-        while seen != 0 && seen & AWAITED == 0 {
+        let mut taken = 0;
+        while seen >= ONE && seen & AWAITED == 0 {
             // Acquire: pairs with the Release in `give_back`. Relaxed: compared again.
             match self.freed.compare_exchange_weak(seen, 0, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return seen / ONE,
+                Ok(_) => {
+                    taken = seen / ONE;
+                    break;
+                }
                 Err(now) => seen = now,
             }
         }
-        // What was moved there, and those for whom it was have left, or have taken enough.
-        if seen == 0 { self.line.take_all() } else { 0 }
+        if taken < short {
+            // What was moved there, and those for whom it was have left, or have taken enough. The
+            // mark may be there still, of one who wanted more than there was.
+            taken += self.line.take_all();
+        }
+        taken
     }
 
     /// Takes what has come back, and forgets that somebody waits.

@@ -3,9 +3,7 @@
 use super::error::TryRecvError;
 use super::{Receiver, Sender, channel, unbounded_channel};
 use crate::platform::{model, thread};
-use crate::sync::listener::Listener;
-use std::pin::pin;
-use std::task::Poll;
+use crate::sync::waiter::Waiter;
 
 /// A channel with room for one message, which is taken.
 fn full() -> (Sender<u32>, Receiver<u32>) {
@@ -18,15 +16,13 @@ fn full() -> (Sender<u32>, Receiver<u32>) {
 fn a_message_sent_while_the_receiver_begins_to_wait_is_not_lost() {
     model(|| {
         let (sender, mut receiver) = unbounded_channel();
-        let waiter = Listener::new();
         let sends = thread::spawn(move || {
             let _ = sender.send(7);
             sender
         });
-        let mut recv = pin!(receiver.recv());
-        let first = waiter.poll(recv.as_mut());
+        let waiter = Waiter::begun(receiver.recv());
         let _sender = sends.join().expect("the sender ends");
-        assert_eq!(waiter.outcome(first, recv), Some(7));
+        assert_eq!(waiter.outcome(), Some(7));
     });
 }
 
@@ -35,13 +31,11 @@ fn the_last_sender_dropped_while_the_receiver_begins_to_wait_ends_the_wait() {
     model(|| {
         let (sender, mut receiver) = channel::<u32>(1);
         let another = sender.clone();
-        let waiter = Listener::new();
         let drops = thread::spawn(move || drop(another));
         drop(sender);
-        let mut recv = pin!(receiver.recv());
-        let first = waiter.poll(recv.as_mut());
+        let waiter = Waiter::begun(receiver.recv());
         drops.join().expect("the sender ends");
-        assert_eq!(waiter.outcome(first, recv), None);
+        assert_eq!(waiter.outcome(), None);
     });
 }
 
@@ -49,15 +43,13 @@ fn the_last_sender_dropped_while_the_receiver_begins_to_wait_ends_the_wait() {
 fn a_sender_that_begins_to_wait_while_room_is_made_is_told() {
     model(|| {
         let (sender, mut receiver) = full();
-        let waiter = Listener::new();
         let receives = thread::spawn(move || {
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
-        let mut send = pin!(sender.send(1));
-        let first = waiter.poll(send.as_mut());
+        let waiter = Waiter::begun(sender.send(1));
         let mut receiver = receives.join().expect("the receiver ends");
-        assert_eq!(waiter.outcome(first, send), Ok(()));
+        assert_eq!(waiter.outcome(), Ok(()));
         assert_eq!(receiver.try_recv(), Ok(1));
     });
 }
@@ -73,12 +65,9 @@ fn of_two_that_begin_to_wait_while_room_is_made_for_both_none_is_forgotten() {
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
-        let waiters = [Listener::new(), Listener::new()];
-        let (mut first, mut second) = (pin!(sender.send(1)), pin!(sender.send(2)));
-        let (one, two) = (waiters[0].poll(first.as_mut()), waiters[1].poll(second.as_mut()));
+        let waiters = [1, 2].map(|n| Waiter::begun(sender.send(n)));
         let _receiver = receives.join().expect("the receiver ends");
-        assert_eq!(waiters[0].outcome(one, first), Ok(()));
-        assert_eq!(waiters[1].outcome(two, second), Ok(()));
+        assert_eq!(waiters.map(Waiter::outcome), [Ok(()), Ok(())]);
     });
 }
 
@@ -86,21 +75,15 @@ fn of_two_that_begin_to_wait_while_room_is_made_for_both_none_is_forgotten() {
 fn a_send_dropped_while_room_is_made_leaves_it_to_the_next() {
     model(|| {
         let (sender, mut receiver) = full();
-        let (gives_up, waits) = (Listener::new(), Listener::new());
-        let mut second = pin!(sender.send(2));
-        {
-            let mut first = pin!(sender.send(1));
-            assert!(gives_up.poll(first.as_mut()).is_pending());
-            assert!(waits.poll(second.as_mut()).is_pending());
-            let receives = thread::spawn(move || {
-                assert_eq!(receiver.try_recv(), Ok(0));
-                receiver
-            });
-            first.set(sender.send(3));
-            receiver = receives.join().expect("the receiver ends");
-        }
-        assert_eq!(waits.wakes(), 1, "there is room, and it is not told");
-        assert_eq!(waits.poll(second), Poll::Ready(Ok(())));
+        let mut first = Waiter::waiting(sender.send(1));
+        let second = Waiter::waiting(sender.send(2));
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            receiver
+        });
+        first.leave();
+        let mut receiver = receives.join().expect("the receiver ends");
+        assert_eq!(second.outcome(), Ok(()));
         assert_eq!(receiver.try_recv(), Ok(2));
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     });
@@ -123,15 +106,13 @@ fn a_message_is_either_sent_before_the_close_or_given_back() {
 fn a_sender_that_begins_to_wait_while_the_channel_is_closed_is_told() {
     model(|| {
         let (sender, mut receiver) = full();
-        let waiter = Listener::new();
         let closes = thread::spawn(move || {
             receiver.close();
             receiver
         });
-        let mut send = pin!(sender.send(1));
-        let first = waiter.poll(send.as_mut());
+        let waiter = Waiter::begun(sender.send(1));
         let _receiver = closes.join().expect("the receiver ends");
-        assert!(waiter.outcome(first, send).is_err());
+        assert!(waiter.outcome().is_err());
     });
 }
 
@@ -139,12 +120,10 @@ fn a_sender_that_begins_to_wait_while_the_channel_is_closed_is_told() {
 fn a_sender_that_waits_for_the_close_is_told() {
     model(|| {
         let (sender, receiver) = channel::<u32>(1);
-        let waiter = Listener::new();
         let drops = thread::spawn(move || drop(receiver));
-        let mut closed = pin!(sender.closed());
-        let first = waiter.poll(closed.as_mut());
+        let waiter = Waiter::begun(sender.closed());
         drops.join().expect("the receiver ends");
-        waiter.outcome(first, closed);
+        waiter.outcome();
     });
 }
 
@@ -152,17 +131,15 @@ fn a_sender_that_waits_for_the_close_is_told() {
 fn the_last_permit_of_a_closed_channel_ends_the_wait() {
     model(|| {
         let (sender, mut receiver) = channel::<u32>(1);
-        let waiter = Listener::new();
         let gives_back = thread::spawn(move || {
             let permit = sender.try_reserve();
             drop(permit);
             sender
         });
         receiver.close();
-        let mut recv = pin!(receiver.recv());
-        let first = waiter.poll(recv.as_mut());
+        let waiter = Waiter::begun(receiver.recv());
         let _sender = gives_back.join().expect("the sender ends");
-        assert_eq!(waiter.outcome(first, recv), None);
+        assert_eq!(waiter.outcome(), None);
     });
 }
 
@@ -173,41 +150,52 @@ fn room_that_is_made_while_a_sender_takes_all_of_it_is_not_lost() {
         sender.try_send(0).expect("there is room");
         sender.try_send(0).expect("there is room");
         let another = sender.clone();
-        let waiter = Listener::new();
         let receives = thread::spawn(move || {
             assert_eq!(receiver.try_recv(), Ok(0));
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
         let sends = thread::spawn(move || another.try_send(1).is_ok());
-        let mut send = pin!(sender.send(2));
-        let first = waiter.poll(send.as_mut());
+        let waiter = Waiter::begun(sender.send(2));
         let _receiver = receives.join().expect("the receiver ends");
         let _sent = sends.join().expect("the sender ends");
         // There is room for two, and one at most has used it.
-        assert_eq!(waiter.outcome(first, send), Ok(()));
+        assert_eq!(waiter.outcome(), Ok(()));
     });
 }
 
 #[test]
-fn room_that_comes_back_from_two_sides_while_another_sends_is_not_lost() {
+fn room_for_two_that_comes_back_from_two_sides_is_gathered_for_one() {
     model(|| {
         let (sender, mut receiver) = channel(2);
         sender.try_send(0).expect("there is room");
-        let (reserves, another) = (sender.clone(), sender.clone());
-        let waiter = Listener::new();
+        let permit = sender.clone().try_reserve_owned().expect("there is room");
         let receives = thread::spawn(move || {
             assert_eq!(receiver.try_recv(), Ok(0));
             receiver
         });
-        let gives_back = thread::spawn(move || drop(reserves.try_reserve()));
-        let sends = thread::spawn(move || another.try_send(1).is_ok());
-        let mut send = pin!(sender.send(2));
-        let first = waiter.poll(send.as_mut());
-        let _receiver = receives.join().expect("the receiver ends");
+        let gives_back = thread::spawn(move || drop(permit));
+        let waiter = Waiter::begun(sender.reserve_many(2));
+        let receiver = receives.join().expect("the receiver ends");
         gives_back.join().expect("the thread ends");
-        let _sent = sends.join().expect("the sender ends");
-        // At most one message is on its way, and nothing is reserved.
-        assert_eq!(waiter.outcome(first, send), Ok(()));
+        let permits = waiter.outcome().expect("the receiver is there");
+        assert_eq!((permits.len(), receiver.capacity()), (2, 0));
+    });
+}
+
+#[test]
+fn room_that_was_gathered_for_one_who_leaves_is_there_for_the_next() {
+    model(|| {
+        let (sender, mut receiver) = channel(4);
+        (0..3).for_each(|n| sender.try_send(n).expect("there is room"));
+        let mut waiter = Waiter::waiting(sender.reserve_many(4));
+        let receives = thread::spawn(move || {
+            assert_eq!(receiver.try_recv(), Ok(0));
+            assert_eq!(receiver.try_recv(), Ok(1));
+            receiver
+        });
+        waiter.leave();
+        let _receiver = receives.join().expect("the receiver ends");
+        assert_eq!(sender.try_reserve_many(3).map(|permits| permits.len()), Ok(3));
     });
 }

@@ -2,9 +2,10 @@
 
 use super::error::SendError;
 use super::mailbox::Mailbox;
+use crate::sync::counted::{Counted, CountsSenders, Uncounted};
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 /// A sending end of a channel without a bound; made by
 /// [`unbounded_channel`](super::unbounded_channel). Cloning it makes another one. When all are
@@ -33,7 +34,7 @@ use std::sync::{Arc, Weak};
 /// ```
 pub struct UnboundedSender<T> {
     /// The shared part.
-    mailbox: Arc<Mailbox<T>>,
+    mailbox: Counted<Mailbox<T>>,
 }
 
 // As for the sender of `std::sync::mpsc`: a panic meanwhile leaves nothing half done.
@@ -43,7 +44,7 @@ impl<T> RefUnwindSafe for UnboundedSender<T> {}
 impl<T> UnboundedSender<T> {
     /// The first sender.
     pub(super) fn new(mailbox: Arc<Mailbox<T>>) -> Self {
-        Self { mailbox }
+        Self { mailbox: Counted::first(mailbox) }
     }
 
     /// Sends a message. It neither waits nor blocks, and needs no runtime.
@@ -138,7 +139,7 @@ impl<T> UnboundedSender<T> {
     /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakUnboundedSender<T> {
-        WeakUnboundedSender { mailbox: Arc::downgrade(&self.mailbox) }
+        WeakUnboundedSender { mailbox: self.mailbox.downgrade() }
     }
 
     /// How many senders keep the channel open, this one included.
@@ -153,18 +154,25 @@ impl<T> UnboundedSender<T> {
     pub fn strong_count(&self) -> usize {
         self.mailbox.senders()
     }
+
+    /// How many weak senders there are; see [`downgrade`](Self::downgrade).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::unbounded_channel::<u32>();
+    /// let _weak = sender.downgrade();
+    /// assert_eq!(sender.weak_count(), 1);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        Arc::weak_count(&self.mailbox)
+    }
 }
 
 impl<T> Clone for UnboundedSender<T> {
     fn clone(&self) -> Self {
-        self.mailbox.add_sender();
         Self { mailbox: self.mailbox.clone() }
-    }
-}
-
-impl<T> Drop for UnboundedSender<T> {
-    fn drop(&mut self) {
-        self.mailbox.remove_sender();
     }
 }
 
@@ -192,7 +200,7 @@ impl<T> fmt::Debug for UnboundedSender<T> {
 /// ```
 pub struct WeakUnboundedSender<T> {
     /// The shared part, as long as others keep it.
-    mailbox: Weak<Mailbox<T>>,
+    mailbox: Uncounted<Mailbox<T>>,
 }
 
 impl<T> WeakUnboundedSender<T> {
@@ -207,9 +215,37 @@ impl<T> WeakUnboundedSender<T> {
     /// ```
     #[must_use]
     pub fn upgrade(&self) -> Option<UnboundedSender<T>> {
-        let mailbox = self.mailbox.upgrade()?;
-        // Not `then_some`: a sender that is made is counted when it is dropped.
-        mailbox.add_another_sender().then(|| UnboundedSender { mailbox })
+        Some(UnboundedSender { mailbox: self.mailbox.upgrade()? })
+    }
+
+    /// How many senders keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::unbounded_channel::<u32>();
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.strong_count(), 1);
+    /// drop(sender);
+    /// assert_eq!(weak.strong_count(), 0);
+    /// ```
+    #[must_use]
+    pub fn strong_count(&self) -> usize {
+        self.mailbox.senders()
+    }
+
+    /// How many weak senders there are, this one included; 0 once both ends are gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = weftline::sync::mpsc::unbounded_channel::<u32>();
+    /// let weak = sender.downgrade();
+    /// assert_eq!(weak.clone().weak_count(), 2);
+    /// ```
+    #[must_use]
+    pub fn weak_count(&self) -> usize {
+        self.mailbox.weak_senders()
     }
 }
 

@@ -231,6 +231,7 @@ impl<T: ?Sized> Mutex<T> {
     /// std::thread::spawn(move || drop(guard)).join().unwrap();
     /// assert!(!mutex.is_locked());
     /// ```
+    #[doc(alias = "blocking_lock_owned")]
     pub fn lock_owned_blocking(self: Arc<Self>) -> OwnedMutexGuard<T> {
         self.block();
         OwnedMutexGuard::new(self)

@@ -28,6 +28,7 @@
 
 use super::state::{Close, Complete, DropReceiver, DropSender, Snapshot, State};
 use crate::platform::UnsafeCell;
+use crate::task::guard_waker;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{Poll, RawWakerVTable, Waker};
@@ -148,11 +149,12 @@ impl<T> SenderEnd<T> {
             Complete::Wake(parts) => {
                 // SAFETY: the waker is now the sender's (rule 2), and no copy of the parts
                 // becomes one again.
-                unsafe { parts.into_waker() }.wake();
+                let waker = unsafe { parts.into_waker() };
+                guard_waker(|| waker.wake());
                 true
             }
             Complete::WakeLater => {
-                // Goes when it is dropped, should the waker panic as well.
+                // Goes when it is dropped.
                 let end = SenderEnd(self.0);
                 // SAFETY: the answer `WakeLater` allows it until this end is gone (rule 3).
                 unsafe { wake_by_ref(&end.channel().later_waker) };
@@ -311,7 +313,7 @@ impl<T> Drop for ReceiverEnd<T> {
         let copy = move || unsafe { copy_first_waker(channel) };
         let left = match self.channel().state.drop_receiver(copy) {
             DropReceiver::WakeSender => {
-                // Goes when it is dropped, should the waker panic as well.
+                // Goes when it is dropped.
                 let end = ReceiverEnd(self.0);
                 end.wake_sender();
                 return;
@@ -403,7 +405,7 @@ unsafe fn wake_by_ref(place: &UnsafeCell<Option<Waker>>) {
     place.with(|place| {
         // SAFETY: by the caller's promise nobody writes the place.
         let place = unsafe { &*place };
-        place.iter().for_each(Waker::wake_by_ref);
+        place.iter().for_each(|waker| guard_waker(|| waker.wake_by_ref()));
     });
 }
 

@@ -3,20 +3,17 @@
 use super::error::TryGetError;
 use super::{Queue, Shutdown};
 use crate::platform::{model, thread};
-use crate::sync::listener::Listener;
-use std::pin::pin;
+use crate::sync::waiter::Waiter;
 
 #[test]
 fn an_item_put_while_a_getter_begins_to_wait_is_not_lost() {
     model(|| {
         let queue = Queue::new(None);
-        let waiter = Listener::new();
         let putting = queue.clone();
         let puts = thread::spawn(move || putting.try_put(7).is_ok());
-        let mut get = pin!(queue.get());
-        let first = waiter.poll(get.as_mut());
+        let waiter = Waiter::begun(queue.get());
         assert!(puts.join().expect("the putter ends"));
-        assert_eq!(waiter.outcome(first, get), Ok(7));
+        assert_eq!(waiter.outcome(), Ok(7));
     });
 }
 
@@ -25,13 +22,11 @@ fn room_made_while_a_putter_begins_to_wait_is_not_lost() {
     model(|| {
         let queue = Queue::new(1);
         queue.try_put(1).expect("there is room");
-        let waiter = Listener::new();
         let getting = queue.clone();
         let gets = thread::spawn(move || getting.try_get());
-        let mut put = pin!(queue.put(2));
-        let first = waiter.poll(put.as_mut());
+        let waiter = Waiter::begun(queue.put(2));
         assert_eq!(gets.join().expect("the getter ends"), Ok(1));
-        assert_eq!(waiter.outcome(first, put), Ok(()));
+        assert_eq!(waiter.outcome(), Ok(()));
         assert_eq!(queue.try_get(), Ok(2));
     });
 }
@@ -40,17 +35,12 @@ fn room_made_while_a_putter_begins_to_wait_is_not_lost() {
 fn a_getter_dropped_while_an_item_is_put_leaves_it_to_the_next() {
     model(|| {
         let queue = Queue::new(None);
-        let (gives_up, waits) = (Listener::new(), Listener::new());
-        let mut dropped = Box::pin(queue.get());
-        let mut get = pin!(queue.get());
-        assert!(gives_up.poll(dropped.as_mut()).is_pending());
-        let first = waits.poll(get.as_mut());
-        assert!(first.is_pending());
+        let (mut first, second) = (Waiter::waiting(queue.get()), Waiter::waiting(queue.get()));
         let putting = queue.clone();
         let puts = thread::spawn(move || putting.try_put(7).is_ok());
-        drop(dropped);
+        first.leave();
         assert!(puts.join().expect("the putter ends"));
-        assert_eq!(waits.outcome(first, get), Ok(7));
+        assert_eq!(second.outcome(), Ok(7));
     });
 }
 
@@ -59,13 +49,11 @@ fn getters_that_begin_to_wait_while_the_queue_is_shut_down_are_told() {
     for how in [Shutdown::Drain, Shutdown::Immediate] {
         model(move || {
             let queue = Queue::<u32>::new(None);
-            let waiter = Listener::new();
             let shutting = queue.clone();
             let shuts = thread::spawn(move || shutting.shutdown(how));
-            let mut get = pin!(queue.get());
-            let first = waiter.poll(get.as_mut());
+            let waiter = Waiter::begun(queue.get());
             shuts.join().expect("the thread ends");
-            assert!(waiter.outcome(first, get).is_err());
+            assert!(waiter.outcome().is_err());
         });
     }
 }
@@ -75,13 +63,11 @@ fn putters_that_begin_to_wait_while_the_queue_is_shut_down_get_their_items_back(
     model(|| {
         let queue = Queue::new(1);
         queue.try_put(1).expect("there is room");
-        let waiter = Listener::new();
         let shutting = queue.clone();
         let shuts = thread::spawn(move || shutting.shutdown(Shutdown::Drain));
-        let mut put = pin!(queue.put(2));
-        let first = waiter.poll(put.as_mut());
+        let waiter = Waiter::begun(queue.put(2));
         shuts.join().expect("the thread ends");
-        assert_eq!(waiter.outcome(first, put).map_err(|error| error.0), Err(2));
+        assert_eq!(waiter.outcome().map_err(|error| error.0), Err(2));
         assert_eq!(queue.try_get(), Ok(1));
         assert_eq!(queue.try_get(), Err(TryGetError::ShutDown));
     });
@@ -106,22 +92,18 @@ fn the_last_mark_made_while_somebody_begins_to_join_is_told() {
     model(|| {
         let queue = Queue::new(None);
         queue.try_put(1).expect("there is room");
-        let waiter = Listener::new();
         let marking = queue.clone();
         let marks = thread::spawn(move || {
             assert!(marking.task_done().is_ok());
             assert!(marking.try_put(2).is_ok()); // prolongs nothing
         });
-        let mut join = pin!(queue.join());
-        let first = waiter.poll(join.as_mut());
+        let waiter = Waiter::begun(queue.join());
         marks.join().expect("the thread ends");
-        if first.is_ready() || waiter.wakes() > 0 {
-            assert!(first.is_ready() || waiter.poll(join).is_ready());
-        } else {
+        if waiter.must_wait() {
             // It began after the second was put.
             assert!(queue.task_done().is_ok());
-            assert!(waiter.wakes() > 0, "pending, and not woken");
         }
+        waiter.outcome();
     });
 }
 
@@ -130,12 +112,10 @@ fn items_dropped_by_a_shutdown_end_the_wait_of_who_joins() {
     model(|| {
         let queue = Queue::new(None);
         queue.try_put(1).expect("there is room");
-        let waiter = Listener::new();
         let shutting = queue.clone();
         let shuts = thread::spawn(move || shutting.shutdown(Shutdown::Immediate));
-        let mut join = pin!(queue.join());
-        let first = waiter.poll(join.as_mut());
+        let waiter = Waiter::begun(queue.join());
         shuts.join().expect("the thread ends");
-        waiter.outcome(first, join);
+        waiter.outcome();
     });
 }

@@ -178,6 +178,7 @@ impl<T: ?Sized> RwLock<T> {
     /// let lock = RwLock::new(1);
     /// assert_eq!(*lock.read_blocking(), 1);
     /// ```
+    #[doc(alias = "blocking_read")]
     pub fn read_blocking(&self) -> RwLockReadGuard<'_, T> {
         let acquired = self.line.acquire_blocking(READ);
         debug_assert!(acquired.is_ok(), "the line of a lock is never closed");
@@ -265,6 +266,7 @@ impl<T: ?Sized> RwLock<T> {
     /// let lock = RwLock::new(1);
     /// assert_eq!(*lock.write_blocking(), 1);
     /// ```
+    #[doc(alias = "blocking_write")]
     pub fn write_blocking(&self) -> RwLockWriteGuard<'_, T> {
         let acquired = self.line.acquire_blocking(WRITE);
         debug_assert!(acquired.is_ok(), "the line of a lock is never closed");

@@ -38,6 +38,12 @@ impl<T: ?Sized> OwnedRwLockReadGuard<T> {
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self { lock }
     }
+
+    /// The lock that it is of.
+    #[must_use]
+    pub fn rwlock(guard: &Self) -> &Arc<RwLock<T>> {
+        &guard.lock
+    }
 }
 
 impl<T: ?Sized> Deref for OwnedRwLockReadGuard<T> {
@@ -97,6 +103,12 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
     /// For who has just acquired all permits.
     pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
         Self { lock }
+    }
+
+    /// The lock that it is of.
+    #[must_use]
+    pub fn rwlock(guard: &Self) -> &Arc<RwLock<T>> {
+        &guard.lock
     }
 
     /// Goes on as a reader, without letting a writer in between. Readers that stand next in the line

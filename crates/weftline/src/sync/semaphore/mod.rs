@@ -287,6 +287,7 @@ impl Semaphore {
     /// let _permit = semaphore.acquire_blocking().unwrap();
     /// assert_eq!(semaphore.available_permits(), 0);
     /// ```
+    #[doc(alias = "blocking_acquire")]
     pub fn acquire_blocking(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many_blocking(1)
     }
@@ -296,10 +297,51 @@ impl Semaphore {
     /// # Errors
     ///
     /// As [`acquire_many`](Self::acquire_many).
+    #[doc(alias = "blocking_acquire_many")]
     pub fn acquire_many_blocking(&self, count: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.check(count)?;
-        self.line.acquire_blocking(count).map_err(|_| AcquireError::CLOSED)?;
+        self.wait_blocking(count)?;
         Ok(SemaphorePermit::new(self, count))
+    }
+
+    fn wait_blocking(&self, count: usize) -> Result<(), AcquireError> {
+        self.check(count)?;
+        self.line.acquire_blocking(count).map_err(|_| AcquireError::CLOSED)
+    }
+
+    /// As [`acquire_blocking`](Self::acquire_blocking), with a guard that borrows nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use weftline::sync::Semaphore;
+    ///
+    /// let semaphore = Arc::new(Semaphore::new(1));
+    /// let permit = semaphore.clone().acquire_owned_blocking().unwrap();
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
+    #[doc(alias = "blocking_acquire_owned")]
+    pub fn acquire_owned_blocking(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.acquire_many_owned_blocking(1)
+    }
+
+    /// As [`acquire_many_blocking`](Self::acquire_many_blocking), with a guard that borrows nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire_many`](Self::acquire_many).
+    #[doc(alias = "blocking_acquire_many_owned")]
+    pub fn acquire_many_owned_blocking(
+        self: Arc<Self>,
+        count: usize,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.wait_blocking(count)?;
+        Ok(OwnedSemaphorePermit::new(self, count))
     }
 
     /// An error, if there can never be so many.
@@ -348,6 +390,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.forget(2), 1);
     /// assert!(semaphore.is_locked());
     /// ```
+    #[doc(alias = "forget_permits")]
     pub fn forget(&self, count: usize) -> usize {
         let taken = self.line.take_up_to(count);
         self.retire(taken);

@@ -37,8 +37,15 @@ impl<'a> SemaphorePermit<'a> {
 
     /// How many they are.
     #[must_use]
+    #[doc(alias = "num_permits")]
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// The semaphore whose permits they are.
+    #[must_use]
+    pub fn semaphore(&self) -> &'a Semaphore {
+        self.semaphore
     }
 
     /// Keeps them from being given back: the semaphore has so many less from now on.
@@ -113,6 +120,7 @@ impl OwnedSemaphorePermit {
 
     /// How many they are.
     #[must_use]
+    #[doc(alias = "num_permits")]
     pub fn count(&self) -> usize {
         self.count
     }

@@ -2,6 +2,7 @@
 
 use crate::platform::{Mutex, RwLock, RwLockReadGuard};
 use crate::sync::audience::Audience;
+use crate::sync::counted::CountsSenders;
 use std::fmt;
 use std::ops::Deref;
 
@@ -80,33 +81,13 @@ impl<T> Board<T> {
         true
     }
 
-    /// How many senders there are.
-    pub(super) fn senders(&self) -> usize {
-        self.present.lock().senders
-    }
-
     /// How many receivers there are.
     pub(super) fn receivers(&self) -> usize {
         self.present.lock().receivers
     }
 
-    pub(super) fn add_sender(&self) {
-        self.present.lock().senders += 1;
-    }
-
     pub(super) fn add_receiver(&self) {
         self.present.lock().receivers += 1;
-    }
-
-    /// One sender less; the last one ends the channel.
-    pub(super) fn remove_sender(&self) {
-        let mut present = self.present.lock();
-        present.senders -= 1;
-        let last = present.senders == 0;
-        drop(present);
-        if last {
-            self.watchers.wake_all();
-        }
     }
 
     /// One receiver less; with the last one nobody watches.
@@ -118,6 +99,16 @@ impl<T> Board<T> {
         if last {
             self.until_left.wake_all();
         }
+    }
+}
+
+impl<T> CountsSenders for Board<T> {
+    fn with_senders<R>(&self, act: impl FnOnce(&mut usize) -> R) -> R {
+        act(&mut self.present.lock().senders)
+    }
+
+    fn end(&self) {
+        self.watchers.wake_all();
     }
 }
 

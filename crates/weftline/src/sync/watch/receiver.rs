@@ -3,6 +3,7 @@
 use super::board::{Board, Ref, Version};
 use super::error::RecvError;
 use crate::sync::audience::Place;
+use crate::sync::counted::CountsSenders;
 use futures_core::Stream;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};

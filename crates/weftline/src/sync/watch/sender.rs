@@ -3,6 +3,7 @@
 use super::board::{Board, Ref};
 use super::error::SendError;
 use super::receiver::Receiver;
+use crate::sync::counted::{Counted, CountsSenders};
 use std::fmt;
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 /// ```
 pub struct Sender<T> {
     /// The shared part.
-    board: Arc<Board<T>>,
+    board: Counted<Board<T>>,
 }
 
 // As for a lock of parking_lot: a panic meanwhile leaves nothing half done but what users change.
@@ -30,7 +31,7 @@ impl<T> RefUnwindSafe for Sender<T> {}
 impl<T> Sender<T> {
     /// The handle of a sender that is counted already.
     pub(super) fn of(board: Arc<Board<T>>) -> Self {
-        Self { board }
+        Self { board: Counted::first(board) }
     }
 
     /// A sender that nobody watches yet; see [`subscribe`](Self::subscribe).
@@ -237,14 +238,7 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.board.add_sender();
         Self { board: self.board.clone() }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        self.board.remove_sender();
     }
 }
 
@@ -256,6 +250,6 @@ impl<T: Default> Default for Sender<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender").field("board", &self.board).finish_non_exhaustive()
+        f.debug_struct("Sender").field("board", &**self.board).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! WEFTLINE_IT_GROUPS is the number of trees; by default a hundred thousand, and fewer in a debug
 //! build.
 
-use crate::rig::{reporting_runtime, within_limit};
+use crate::rig::{Random, amount, reporting_runtime, within_limit};
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,30 +21,12 @@ type Branch = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 const BESIDE: usize = 50;
 
 fn trees() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_GROUPS").map(|n| n.parse().expect("a number of trees"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 3_000 } else { 100_000 })
+    amount("WEFTLINE_IT_GROUPS", 3_000, 100_000)
 }
 
-/// A small generator, so that a failure comes again with its seed.
-#[derive(Clone)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-
-    /// A short while, or none.
-    fn micros(&mut self) -> Duration {
-        Duration::from_micros(100 * self.roll(5))
-    }
-
-    fn fork(&mut self) -> Self {
-        Self(self.roll(u64::MAX - 1) + 1)
-    }
+/// A short while, or none.
+fn micros(dice: &mut Random) -> Duration {
+    Duration::from_micros(100 * dice.below(5))
 }
 
 /// What begins and what ends, in all trees.
@@ -57,12 +39,12 @@ struct Counts {
 }
 
 /// A part of a tree, of at most `depth` levels.
-fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
+fn branch(mut dice: Random, depth: u64, counts: Arc<Counts>) -> Branch {
     Box::pin(async move {
-        for _ in 0..dice.roll(3) {
+        for _ in 0..dice.below(3) {
             yield_now().await;
         }
-        let kind = if depth == 0 { dice.roll(6) } else { dice.roll(10) };
+        let kind = if depth == 0 { dice.below(6) } else { dice.below(10) };
         match kind {
             0 => Ok(()),
             1 => Err(1),
@@ -77,21 +59,21 @@ fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
                 .await;
                 Ok(())
             }
-            4 => match catch_cancel(sleep(Duration::from_micros(50 * dice.roll(4)))).await {
+            4 => match catch_cancel(sleep(Duration::from_micros(50 * dice.below(4)))).await {
                 Ok(()) => Ok(()),
-                Err(cancelled) if dice.roll(2) == 0 => cancelled.resume().await,
+                Err(cancelled) if dice.below(2) == 0 => cancelled.resume().await,
                 Err(_) => Err(2),
             },
             5 => {
                 let both = [0, 1].map(|_| waits_and_cleans(dice.fork(), counts.clone()));
-                let (outer, inner) = (dice.micros(), dice.micros());
+                let (outer, inner) = (micros(&mut dice), micros(&mut dice));
                 let _ = timeout(outer, timeout(inner, join(both))).await;
                 Ok(())
             }
             6 => {
                 counts.begun.fetch_add(1, Ordering::Relaxed);
                 let (inner, count) = (branch(dice.fork(), depth - 1, counts.clone()), counts);
-                let steps = dice.roll(3);
+                let steps = dice.below(3);
                 finally(
                     inner,
                     uncancellable(async move {
@@ -103,21 +85,23 @@ fn branch(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Branch {
                 )
                 .await
             }
-            7 => timeout(dice.micros(), branch(dice, depth - 1, counts)).await.unwrap_or(Ok(())),
+            7 => {
+                timeout(micros(&mut dice), branch(dice, depth - 1, counts)).await.unwrap_or(Ok(()))
+            }
             _ => nested(dice, depth - 1, counts).await,
         }
     })
 }
 
 /// A future that waits, for a limit of its own perhaps, with a clean-up.
-async fn waits_and_cleans(mut dice: Dice, counts: Arc<Counts>) {
-    let (begins, steps) = (counts.clone(), dice.roll(3));
+async fn waits_and_cleans(mut dice: Random, counts: Arc<Counts>) {
+    let (begins, steps) = (counts.clone(), dice.below(3));
     let waits = async move {
         begins.begun.fetch_add(1, Ordering::Relaxed);
-        match dice.roll(3) {
+        match dice.below(3) {
             0 => pending().await,
-            1 => sleep(dice.micros()).await,
-            _ => drop(timeout(dice.micros(), pending::<()>()).await),
+            1 => sleep(micros(&mut dice)).await,
+            _ => drop(timeout(micros(&mut dice), pending::<()>()).await),
         }
     };
     let cleans = async move {
@@ -144,13 +128,13 @@ async fn join<F: Future<Output = ()>>(futures: [F; 2]) {
 }
 
 /// A group with some branches.
-async fn nested(mut dice: Dice, depth: u64, counts: Arc<Counts>) -> Outcome {
+async fn nested(mut dice: Random, depth: u64, counts: Arc<Counts>) -> Outcome {
     let result = group(|g: Group<u32>| async move {
         let mut children = Vec::new();
-        for _ in 0..dice.roll(4) {
+        for _ in 0..dice.below(4) {
             children.push(g.spawn(branch(dice.fork(), depth, counts.clone())));
         }
-        match dice.roll(6) {
+        match dice.below(6) {
             0 => g.cancel(),
             1 => drop(children.iter().map(weftline::Child::cancel).count()),
             2 => {
@@ -170,18 +154,18 @@ fn every_clean_up_runs_once_and_no_task_is_left() {
     let (begun, cleaned) = within_limit(|| {
         let (runtime, reports) = reporting_runtime(2);
         let counts = Arc::new(Counts::default());
-        let mut dice = Dice(0x5eed);
+        let mut dice = Random::new(0x5eed);
         let mut done = 0;
         while done < trees() {
             runtime.block_on(async {
                 let running: Vec<_> =
                     (0..BESIDE).map(|_| spawn(nested(dice.fork(), 4, counts.clone()))).collect();
                 for tree in running {
-                    for _ in 0..dice.roll(20) {
+                    for _ in 0..dice.below(20) {
                         yield_now().await;
                     }
                     // Each is cancelled in the end, since parts of it wait for ever.
-                    for _ in 0..=dice.roll(2) {
+                    for _ in 0..=dice.below(2) {
                         tree.cancel();
                     }
                     let _ = tree.await;

@@ -1,8 +1,13 @@
 //! Looking up names and making connections.
 
+use crate::rig::{panicking_waker, within_limit};
 use socket2::{Domain, Socket, Type};
+use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::pin::pin;
+use std::task::Context;
+use std::thread;
 use std::time::{Duration, Instant};
 use weftline::net::{TcpListener, TcpStream, resolve};
 use weftline::time::{sleep, timeout};
@@ -166,6 +171,22 @@ fn many_lookups_share_a_few_threads() {
             }
         }
         assert!(resolver_threads() <= 4);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_takes_no_thread_from_the_lookups_to_come() {
+    within_limit(|| {
+        let waker = panicking_waker();
+        let mut heard = Context::from_waker(&waker);
+        for _ in 0..20 {
+            let mut lookup = pin!(resolve("localhost", 1));
+            while lookup.as_mut().poll(&mut heard).is_pending() {
+                thread::yield_now();
+            }
+        }
+        let addresses = weftline::run(resolve("localhost", 80)).unwrap();
+        assert!(addresses.iter().all(|address| address.port() == 80));
     });
 }
 

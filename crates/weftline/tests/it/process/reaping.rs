@@ -7,7 +7,7 @@
 
 use super::{cat, is_there, sleeper};
 use crate::counting::bytes_in_use;
-use crate::rig::{MS, eventually, in_child, runtime, within_limit};
+use crate::rig::{MS, amount, eventually, in_child, runtime, within_limit};
 use weftline::process::{Command, Stdio};
 use weftline::runtime::Grace;
 use weftline::time::timeout;
@@ -18,9 +18,7 @@ const TASKS_FOR_A_CHILD: usize = 100;
 
 /// How many children in a row.
 fn children_in_all() -> usize {
-    let chosen = std::env::var("WEFTLINE_IT_STRESS").map(|n| n.parse().expect("a number of tasks"));
-    let tasks = chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_000_000 });
-    tasks / TASKS_FOR_A_CHILD
+    amount("WEFTLINE_IT_STRESS", 50_000, 1_000_000) / TASKS_FOR_A_CHILD
 }
 
 /// The children of this process, zombies among them.

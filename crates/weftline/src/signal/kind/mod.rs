@@ -1,10 +1,11 @@
 //! Which signal.
 
-use crate::platform::signals::NUMBERS;
+use crate::platform::signals::{NUMBERS, why_not_caught};
 use std::ffi::c_int;
 use std::{fmt, io};
 
-/// Which signal: a number with a name.
+/// Which signal: a number with a name. Windows has two of them, `INTERRUPT` and `BREAK`, with the
+/// numbers that its C library gives them.
 ///
 /// # Examples
 ///
@@ -17,13 +18,13 @@ use std::{fmt, io};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(c_int);
 
-/// Declares the kinds that have a name.
+/// Declares the kinds that have a name, by the numbers of a module.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $signal:ident;)*) => {
+    (in $numbers:ident; $($(#[$doc:meta])* $name:ident = $signal:ident;)*) => {
         impl Kind {
-            $($(#[$doc])* pub const $name: Self = Self(libc::$signal);)*
+            $($(#[$doc])* pub const $name: Self = Self($numbers::$signal);)*
 
-            fn name(self) -> Option<&'static str> {
+            pub(super) fn name(self) -> Option<&'static str> {
                 match self {
                     $(Self::$name => Some(stringify!($signal)),)*
                     _ => None,
@@ -33,34 +34,10 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
-    /// A timer of the process is over.
-    ALARM = SIGALRM;
-    /// A child has ended.
-    CHILD = SIGCHLD;
-    /// Go on after a stop.
-    CONTINUE = SIGCONT;
-    /// The terminal is gone; to daemons: read the configuration again.
-    HANGUP = SIGHUP;
-    /// The user's Ctrl-C.
-    INTERRUPT = SIGINT;
-    /// End at once; cannot be caught.
-    KILL = SIGKILL;
-    /// A pipe was written to that nobody reads.
-    PIPE = SIGPIPE;
-    /// The user's Ctrl-\.
-    QUIT = SIGQUIT;
-    /// Stop at once; cannot be caught.
-    STOP = SIGSTOP;
-    /// Please end.
-    TERMINATE = SIGTERM;
-    /// Whatever programs agree on.
-    USER1 = SIGUSR1;
-    /// Whatever programs agree on.
-    USER2 = SIGUSR2;
-    /// The terminal has another size.
-    WINDOW_CHANGE = SIGWINCH;
-}
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 impl Kind {
     /// The signal with this number.
@@ -92,14 +69,8 @@ impl Kind {
     }
 
     /// Whether a program may be told of it and go on.
-    pub(super) fn check_catchable(self) -> io::Result<()> {
-        let why = match self.0 {
-            libc::SIGKILL | libc::SIGSTOP => "the system lets no program have its own way with it",
-            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL => {
-                "it tells of a fault of the program, which cannot go on after that"
-            }
-            _ => return Ok(()),
-        };
+    pub(in crate::signal) fn check_catchable(self) -> io::Result<()> {
+        let Some(why) = why_not_caught(self.0) else { return Ok(()) };
         let text = format!("{self} cannot be listened for: {why}");
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
