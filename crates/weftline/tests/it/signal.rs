@@ -256,6 +256,54 @@ fn what_was_done_about_a_signal_before_is_done_again() {
     assert_eq!(handler(libc::SIGHUP), libc::SIG_IGN);
 }
 
+// AT-SIG-05
+#[test]
+fn a_handler_whose_runtime_has_ended_is_not_called_and_goes_with_its_registration() {
+    let name =
+        "signal::a_handler_whose_runtime_has_ended_is_not_called_and_goes_with_its_registration";
+    if !in_child(name) {
+        return;
+    }
+    within_limit(|| {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counts = calls.clone();
+        let registration = runtime().block_on(async move {
+            on_signal(Kind::USER1, move || {
+                counts.fetch_add(1, Ordering::SeqCst);
+            })
+        });
+        let registration = registration.unwrap();
+        let mut other = signal(Kind::USER2).unwrap();
+        assert!(!is_default(libc::SIGUSR1), "this process does not end by it");
+        for _ in 0..10 {
+            send(Sent::USR1);
+            send(Sent::USR2);
+            // Signals are told of in one go: whoever listens elsewhere is told as ever.
+            runtime().block_on(other.recv());
+        }
+        assert_eq!((calls.load(Ordering::SeqCst), Arc::strong_count(&calls)), (0, 2));
+        drop(registration);
+        assert!(is_default(libc::SIGUSR1));
+        eventually("the function is dropped", || Arc::strong_count(&calls) == 1);
+    });
+}
+
+// AT-SIG-05
+#[test]
+fn a_child_begins_without_the_handlers_of_its_parent() {
+    alone("signal::a_child_begins_without_the_handlers_of_its_parent", async {
+        let mut hangups = signal(Kind::HANGUP).unwrap();
+        let _registration = on_signal(Kind::TERMINATE, || ()).unwrap();
+        for (kind, line) in
+            [(Kind::HANGUP, "kill -HUP $$; exit 3"), (Kind::TERMINATE, "kill $$; exit 3")]
+        {
+            let status = weftline::process::Command::shell(line).status().await.unwrap();
+            assert_eq!(status.signal(), Some(kind.as_raw()), "{status}");
+        }
+        assert!(!has_heard(&mut hangups).await);
+    });
+}
+
 #[test]
 fn ctrl_c_is_listened_for_from_the_call_on_until_the_future_is_gone() {
     alone("signal::ctrl_c_is_listened_for_from_the_call_on_until_the_future_is_gone", async {

@@ -241,6 +241,7 @@ fn it_listens_at_every_address() {
     });
 }
 
+// AT-SV-07
 #[test]
 fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
     within_limit(|| {
@@ -295,6 +296,35 @@ fn a_handler_that_panics_when_it_is_called_ends_its_connection_alone() {
             is_echoed(&connect(&server).await).await;
         });
         eventually("it is reported", || reports.all().len() == 1);
+    });
+}
+
+// AT-SV-07
+#[test]
+fn a_handler_that_was_cancelled_is_not_reported() {
+    within_limit(|| {
+        let (runtime, reports) = reporting_runtime(2);
+        runtime.block_on(async {
+            let handler = |stream: TcpStream| async move {
+                let mut who = [0; 1];
+                stream.read_exact(&mut who).await?;
+                if &who == b"i" {
+                    weftline::task::current().expect("it is a task").cancel();
+                }
+                wait(stream).await
+            };
+            let server = serve("127.0.0.1:0", handler).await.unwrap();
+            let [by_itself, by_the_server] = [connect(&server).await, connect(&server).await];
+            by_itself.write_all(b"i").await.unwrap();
+            assert_eq!(by_itself.read(&mut [0; 1]).await.unwrap(), 0);
+            by_the_server.write_all(b"s").await.unwrap();
+            until_served(&server, 1).await;
+            server.stop_accepting();
+            server.close_clients();
+            server.wait_closed().await;
+        });
+        drop(runtime);
+        assert!(reports.all().is_empty(), "{:?}", reports.all());
     });
 }
 
