@@ -5,12 +5,12 @@ use crate::rig::{
     within_limit,
 };
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use weftline::io::{BufReader, BufWriter};
-use weftline::net::{Server, TcpListener, TcpStream, serve};
+use weftline::net::{Server, TcpListener, TcpStream, serve, serve_on};
 use weftline::sync::oneshot;
 use weftline::task::UnhandledKind;
 use weftline::time::{sleep, timeout};
@@ -238,6 +238,57 @@ fn it_listens_at_every_address() {
         for address in server.local_addrs() {
             is_echoed(&TcpStream::connect(address).await.unwrap()).await;
         }
+    });
+}
+
+// AT-SV-09
+#[test]
+fn it_listens_at_one_port_of_both_families() {
+    within_limit(|| {
+        weftline::run(async {
+            let all = |family: IpAddr, port| SocketAddr::from((family, port));
+            let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
+            // The port is chosen by the system, and may be somebody else's when it is asked for again.
+            let server = loop {
+                let port = match TcpListener::bind(all(v6, 0)).await {
+                    Ok(listener) => listener.local_addr().unwrap().port(),
+                    Err(error) => return println!("passed over: there is no IPv6 here: {error}"),
+                };
+                let twice = [all(v4, port), all(v6, port), all(v4, port)];
+                match serve(twice, echo).await {
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => yield_now().await,
+                    server => break server.unwrap(),
+                }
+            };
+            assert_eq!(server.local_addrs().len(), 2);
+            let port = address(&server).port();
+            for client in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+                let client: IpAddr = client;
+                is_echoed(&TcpStream::connect((client, port)).await.unwrap()).await;
+            }
+        });
+    });
+}
+
+// AT-SV-09
+#[test]
+fn a_server_serves_at_a_listener_that_is_there_already() {
+    within_limit(|| {
+        weftline::run(async {
+            let theirs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = theirs.local_addr().unwrap();
+            // It has waited since before the server was there.
+            let early = std::net::TcpStream::connect(address).unwrap();
+            let ours = TcpListener::from_std(theirs).unwrap();
+            let server = serve_on(ours, echo).paused().await.unwrap();
+            assert_eq!(server.local_addrs(), [address]);
+            assert!(!server.is_serving());
+            server.start_serving();
+            is_echoed(&TcpStream::from_std(early).unwrap()).await;
+            is_echoed(&connect(&server).await).await;
+            assert_eq!(server.graceful_shutdown(LONG).await, 0);
+            assert!(TcpStream::connect(address).await.is_err());
+        });
     });
 }
 

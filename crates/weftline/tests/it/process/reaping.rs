@@ -155,7 +155,9 @@ fn commands_that_cannot_be_started_leave_no_descriptor_behind() {
                 assert!(missing.output().await.is_err());
             }
         }
-        assert_eq!((descriptors(), children().len()), (open, 0));
+        // The reaper may just have let go of the child of before when they were counted.
+        eventually("no descriptor is left", || descriptors() <= open);
+        assert!(children().is_empty());
     });
 }
 
