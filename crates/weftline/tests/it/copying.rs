@@ -1,6 +1,6 @@
 //! Copying, pipes in memory, and files that go to sockets.
 
-use crate::rig::{bounded, in_virtual_time, until_waiting, within_limit};
+use crate::rig::{bounded, either, in_virtual_time, until_waiting, within_limit};
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Seek, Write};
@@ -309,8 +309,8 @@ fn a_socket_goes_on_after_the_sending_of_a_file_was_cancelled() {
         weftline::run(async {
             let (mut file, bytes) = file_of(40_000_000);
             let (client, server) = connected().await;
-            let sending = send_file(client.as_async(), &file, ..);
-            assert!(timeout(Duration::from_millis(20), sending).await.is_err());
+            // Dropped where it waits for room, which nobody makes.
+            either(send_file(client.as_async(), &file, ..), server.peek(&mut [0; 1])).await;
             assert_eq!(file.stream_position().unwrap(), 3);
             let reading = weftline::spawn(async move {
                 let mut all = Vec::new();
