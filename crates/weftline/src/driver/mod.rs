@@ -13,7 +13,7 @@ pub(crate) mod timers;
 
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::platform::fork::Generation;
+use crate::platform::fork::{Generation, IN_A_FORK};
 use crate::platform::poller::{Descriptor, EVENTS_PER_WAIT, Event, Poller};
 use slab::Slab;
 use source::{Assume, Source};
@@ -126,6 +126,10 @@ impl Driver {
         descriptor: Descriptor<'_>,
         assume: Assume,
     ) -> io::Result<Arc<Source>> {
+        if !self.generation.is_current() {
+            // A forked child shares the kernel's queue with its parent, which would get the events.
+            return Err(io::Error::other(IN_A_FORK));
+        }
         let source = self.insert(assume)?;
         match self.poller.add(descriptor, source.key().0) {
             Ok(()) => Ok(source),

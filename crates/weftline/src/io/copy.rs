@@ -83,9 +83,16 @@ where
     B: AsyncRead + AsyncWrite + Unpin + ?Sized,
 {
     let (mut there, mut back) = (Way::default(), Way::default());
+    let mut back_is_first = false;
     poll_fn(|cx| {
+        // By turns: one that never waits uses up the time slice, and leaves nothing to the other.
+        let early = if back_is_first { Some(back.poll(cx, b, a)?) } else { None };
         let there = there.poll(cx, a, b)?;
-        let back = back.poll(cx, b, a)?;
+        let back = match early {
+            Some(back) => back,
+            None => back.poll(cx, b, a)?,
+        };
+        back_is_first = !back_is_first;
         match (there, back) {
             (Poll::Ready(there), Poll::Ready(back)) => Poll::Ready(Ok((there, back))),
             _ => Poll::Pending,

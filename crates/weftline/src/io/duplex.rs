@@ -137,6 +137,8 @@ impl Pipe {
             flow.is_closed = true;
             ((), flow.reader.take())
         });
+        // Who waits for room, by a reference, waits in vain.
+        self.change(|flow| ((), flow.writer.take()));
     }
 
     /// Ends the reading.

@@ -61,9 +61,9 @@ mod unix;
 
 pub use address::ToSocketAddrs;
 pub use resolver::resolve;
-pub use server::{Serve, Server, Starting, serve};
+pub use server::{Serve, Server, Starting, serve, serve_on};
 #[cfg(unix)]
-pub use server::{ServeUnix, serve_unix};
+pub use server::{ServeUnix, serve_unix, serve_unix_on};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Incoming, TcpListener};
 pub use tcp_listener_builder::TcpListenerBuilder;

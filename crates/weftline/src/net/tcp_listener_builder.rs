@@ -107,6 +107,12 @@ impl TcpListenerBuilder {
         self
     }
 
+    /// As [`only_v6`](Self::only_v6), where nobody has said anything about it.
+    pub(super) fn only_v6_by_default(mut self) -> Self {
+        self.only_v6.get_or_insert(true);
+        self
+    }
+
     /// Listens at `address`, as [`TcpListener::bind`].
     ///
     /// # Errors

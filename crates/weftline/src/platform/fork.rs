@@ -3,6 +3,11 @@
 use super::global::{AtomicUsize, Ordering};
 use std::sync::Once;
 
+/// What is said of a runtime in the child of a fork.
+pub(crate) const IN_A_FORK: &str = "a weftline runtime cannot be used in a forked child process: \
+     its threads exist only in the parent; build a new runtime in the child, or fork before the \
+     first one";
+
 /// How many forks lie between the first process and this one.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
@@ -26,11 +31,7 @@ impl Generation {
     #[inline]
     #[track_caller]
     pub(crate) fn assert_same_process(self) {
-        assert!(
-            self.is_current(),
-            "a weftline runtime cannot be used in a forked child process: its threads exist only \
-             in the parent; build a new runtime in the child, or fork before the first one"
-        );
+        assert!(self.is_current(), "{IN_A_FORK}");
     }
 
     /// Whether no fork lies between `self` and now.

@@ -193,8 +193,8 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Outside of a runtime; whatever the system says, as when there is no such program, and when
-    /// the runtime has shut down. Then no process is left.
+    /// Outside of a runtime; whatever the system says, as when there is no such program; and, where
+    /// something is piped, when the runtime has shut down. Then no process is left.
     ///
     /// # Examples
     ///

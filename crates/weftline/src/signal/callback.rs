@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// It is called as by [`Handle::call_soon`]: by a worker, one callback after the other, and it may
 /// use the runtime: spawn, cancel, open a gate. A panic of it is reported, and the next signal
-/// calls it again. Otherwise as [`signal()`](super::signal()).
+/// calls it again. Once the runtime has ended it is not called any more, and the signal still does
+/// nothing else until the registration is dropped. Otherwise as [`signal()`](super::signal()).
 ///
 /// # Errors
 ///

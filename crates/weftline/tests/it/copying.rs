@@ -1,10 +1,13 @@
 //! Copying, pipes in memory, and files that go to sockets.
 
-use crate::rig::{in_virtual_time, until_waiting, within_limit};
+use crate::rig::{bounded, either, in_virtual_time, until_waiting, within_limit};
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Seek, Write};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use weftline::io::{
     AsyncRead, AsyncWrite, BufReader, BufWriter, DuplexStream, copy, copy_bidirectional, duplex,
@@ -72,6 +75,23 @@ fn an_end_that_is_dropped_wakes_the_other_in_both_directions() {
         until_waiting(&reading).await;
         drop(theirs);
         assert_eq!(reading.await.unwrap().unwrap(), b"");
+    });
+}
+
+#[test]
+fn closing_ends_a_write_that_waits_for_room() {
+    in_virtual_time(async {
+        let (ours, _theirs) = duplex(4);
+        write(&ours, b"full").await.unwrap();
+        let ours = Arc::new(ours);
+        let mut writing = weftline::spawn({
+            let ours = ours.clone();
+            async move { write(&ours, b"x").await }
+        });
+        until_waiting(&writing).await;
+        close(&ours).await;
+        let written = bounded(&mut writing).await.expect("it was woken");
+        assert_eq!(written.unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
     });
 }
 
@@ -161,6 +181,66 @@ fn a_proxy_passes_the_end_of_one_direction_on_while_the_other_goes_on() {
     });
 }
 
+/// One side of a proxy that never waits: it has something to read for a long time, and takes whatever
+/// is written.
+struct Tireless {
+    left: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Tireless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = buf.len().min(self.left);
+        self.left -= count;
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl AsyncWrite for Tireless {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.taken.fetch_add(data.len(), Ordering::Relaxed);
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_direction_that_never_waits_does_not_hold_up_the_other() {
+    for few_come_from_a in [false, true] {
+        in_virtual_time(async move {
+            let side = |has_few| {
+                let taken = Arc::new(AtomicUsize::new(0));
+                let left = if has_few { 5 } else { usize::MAX };
+                (Tireless { left, taken: taken.clone() }, taken)
+            };
+            let ((mut a, a_taken), (mut b, b_taken)) =
+                (side(few_come_from_a), side(!few_come_from_a));
+            let proxy = weftline::spawn(async move { copy_bidirectional(&mut a, &mut b).await });
+            let few = if few_come_from_a { b_taken } else { a_taken };
+            for _ in 0..10 {
+                weftline::yield_now().await;
+            }
+            assert_eq!(few.load(Ordering::Relaxed), 5);
+            assert!(proxy.cancel(), "it goes on");
+        });
+    }
+}
+
 /// A file with that many bytes, and they.
 fn file_of(count: u32) -> (File, Vec<u8>) {
     let bytes: Vec<u8> = (0..count / 4).flat_map(u32::to_le_bytes).collect();
@@ -219,6 +299,29 @@ fn a_file_that_the_kernel_does_not_send_is_sent_by_hand() {
                 fcntl_setfl(client, flags | OFlags::APPEND).unwrap();
             })
             .await;
+        });
+    });
+}
+
+#[test]
+fn a_socket_goes_on_after_the_sending_of_a_file_was_cancelled() {
+    within_limit(|| {
+        weftline::run(async {
+            let (mut file, bytes) = file_of(40_000_000);
+            let (client, server) = connected().await;
+            // Dropped where it waits for room, which nobody makes.
+            either(send_file(client.as_async(), &file, ..), server.peek(&mut [0; 1])).await;
+            assert_eq!(file.stream_position().unwrap(), 3);
+            let reading = weftline::spawn(async move {
+                let mut all = Vec::new();
+                server.read_to_end(&mut all).await.unwrap();
+                all
+            });
+            client.write_all(b"and so on").await.unwrap();
+            drop(client);
+            let all = reading.await.unwrap();
+            let sent = all.strip_suffix(b"and so on").expect("what was written after it");
+            assert!(!sent.is_empty() && sent.len() < bytes.len() && *sent == bytes[..sent.len()]);
         });
     });
 }

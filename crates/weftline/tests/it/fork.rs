@@ -166,6 +166,26 @@ fn a_new_runtime_works_in_a_fork() {
 }
 
 #[test]
+fn a_socket_of_the_parents_runtime_is_refused_in_a_fork() {
+    if !in_child("fork::a_socket_of_the_parents_runtime_is_refused_in_a_fork") {
+        return;
+    }
+    let runtime = runtime_of(1);
+    let theirs = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    in_fork(|| {
+        let entered = runtime.handle().enter();
+        // Its events would go to the parent.
+        let error = weftline::net::UdpSocket::from_std(theirs.try_clone().unwrap()).unwrap_err();
+        assert!(error.to_string().starts_with(REFUSAL), "{error}");
+        drop(entered);
+        runtime_of(1).block_on(async {
+            weftline::net::UdpSocket::from_std(theirs.try_clone().unwrap()).unwrap();
+        });
+    });
+    runtime.block_on(async { weftline::net::UdpSocket::from_std(theirs).unwrap() });
+}
+
+#[test]
 fn a_socket_dropped_in_a_fork_still_works_in_the_parent() {
     if !in_child("fork::a_socket_dropped_in_a_fork_still_works_in_the_parent") {
         return;

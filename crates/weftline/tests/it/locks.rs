@@ -132,6 +132,34 @@ fn a_waiter_that_is_cancelled_as_the_lock_is_released_passes_it_on() {
     });
 }
 
+// AT-LK-01, a release for one who was cancelled and has not run
+#[test]
+fn a_release_that_meets_a_cancelled_waiter_lets_one_go_on_and_no_more() {
+    alone(async {
+        let (mutex, diary) = (Arc::new(Mutex::new(())), Diary::default());
+        let guard = mutex.clone().lock_owned().await;
+        let mut tasks = Vec::new();
+        for name in ["cancelled", "next", "last"] {
+            let task = locker(&mutex, &diary, name);
+            until_waiting(&task).await;
+            tasks.push(task);
+        }
+        let [cancelled, next, last] = <[_; 3]>::try_from(tasks).expect("three");
+        cancelled.cancel();
+        drop(guard);
+        drop(cancelled.await);
+        let guard = next.await.unwrap();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(mutex.is_locked() && !last.is_finished());
+        assert_eq!(diary.read().last().map(String::as_str), Some("next"));
+        drop(guard);
+        drop(last.await.unwrap());
+        assert!(!mutex.is_locked());
+    });
+}
+
 #[test]
 fn a_request_behind_one_of_the_same_task_that_it_does_not_poll_is_served() {
     in_virtual_time(async {

@@ -1,5 +1,6 @@
 //! What a user sees of the runtime, one module per subject, in one binary.
 
+mod barrier;
 mod blocking;
 mod broadcast;
 mod builder;

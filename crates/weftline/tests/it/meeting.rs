@@ -1,4 +1,4 @@
-//! Events, conditions, barriers and cells: tasks and threads that wait for news, or for each other.
+//! Events, conditions and cells: tasks and threads that wait for news, or for each other.
 
 use crate::rig::{
     Diary, MS, alone, in_virtual_time, many_times, panic_on_purpose, runtime, runtime_of,
@@ -10,8 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
-use std::thread;
-use weftline::sync::{Barrier, BrokenBarrier, Condvar, Event, Mutex, OnceCell};
+use weftline::sync::{Condvar, Event, Mutex, OnceCell};
 use weftline::time::{sleep, timeout};
 use weftline::{JoinHandle, spawn, yield_now};
 
@@ -262,6 +261,85 @@ fn a_cancelled_listener_gives_the_lock_back_and_leaves_no_trace() {
     });
 }
 
+// AT-CO-01, all of them
+#[test]
+fn more_notifications_than_listeners_reach_all_of_them_and_are_not_kept() {
+    in_virtual_time(async {
+        let board = Arc::new(Board::default());
+        for all in [false, true] {
+            let (mut tasks, diary) = (Vec::new(), Diary::default());
+            for name in ["first", "second", "third"] {
+                let task = listener(&board, &diary, name);
+                until_waiting(&task).await;
+                tasks.push(task);
+            }
+            match all {
+                true => board.changed.notify_all(),
+                false => board.changed.notify(2048),
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert_eq!(diary.read(), ["first", "second", "third"]);
+            let late = board.changed.wait(board.state.lock().await);
+            assert!(timeout(MS, late).await.is_err(), "nobody was told before");
+        }
+    });
+}
+
+// AT-CO-05, by a limit
+#[test]
+fn a_wait_for_a_condition_that_takes_too_long_leaves_no_lock_and_no_notification_behind() {
+    in_virtual_time(async {
+        let (board, diary) = (Arc::new(Board::default()), Diary::default());
+        let wait = board.changed.wait(board.state.lock().await);
+        assert!(timeout(MS, wait).await.is_err());
+        assert!(board.state.try_lock().is_some());
+        assert_eq!(format!("{:?}", board.changed), "Condvar { waiters: 0 }");
+
+        // It is told in time, and the lock comes too late.
+        let first = {
+            let board = board.clone();
+            spawn(async move {
+                timeout(MS, board.changed.wait(board.state.lock().await)).await.is_err()
+            })
+        };
+        until_waiting(&first).await;
+        let second = listener(&board, &diary, "second");
+        until_waiting(&second).await;
+        let guard = board.state.lock().await;
+        board.changed.notify_one();
+        sleep(2 * MS).await;
+        assert!(first.await.unwrap());
+        drop(guard);
+        second.await.unwrap();
+    });
+}
+
+// AT-CO-05, the reason
+#[test]
+fn the_reason_of_a_request_comes_through_a_wait_for_a_condition() {
+    alone(async {
+        for waits_for_the_lock in [false, true] {
+            let (board, diary) = (Arc::new(Board::default()), Diary::default());
+            let task = listener(&board, &diary, "cancelled");
+            until_waiting(&task).await;
+            let guard = board.state.lock().await;
+            if waits_for_the_lock {
+                board.changed.notify_one();
+                for _ in 0..10 {
+                    yield_now().await;
+                }
+            }
+            task.cancel_with("no longer needed");
+            let error = task.await.unwrap_err();
+            assert_eq!(error.cancel_reason(), Some("no longer needed"));
+            drop(guard);
+            assert!(board.state.try_lock().is_some() && diary.read().is_empty());
+        }
+    });
+}
+
 #[test]
 fn two_conditions_share_a_mutex_and_threads_listen_too() {
     const ROUNDS: u32 = 300;
@@ -290,155 +368,6 @@ fn two_conditions_share_a_mutex_and_threads_listen_too() {
         }
         odd.wait().unwrap();
         assert_eq!(*count.lock_blocking(), 2 * ROUNDS);
-    });
-}
-
-/// Tasks that wait at the barrier.
-fn parties(barrier: &Arc<Barrier>, count: usize) -> Vec<JoinHandle<Result<usize, BrokenBarrier>>> {
-    let party = |_| {
-        let barrier = barrier.clone();
-        spawn(async move { barrier.wait().await })
-    };
-    (0..count).map(party).collect()
-}
-
-/// The numbers that they got, in order.
-async fn numbers(parties: Vec<JoinHandle<Result<usize, BrokenBarrier>>>) -> Vec<usize> {
-    let mut numbers = Vec::new();
-    for party in parties {
-        numbers.push(party.await.unwrap().unwrap());
-    }
-    numbers.sort();
-    numbers
-}
-
-// AT-BA-01
-#[test]
-fn the_parties_go_on_together_with_different_numbers_round_after_round() {
-    many_times(|| async {
-        let barrier = Arc::new(Barrier::new(5));
-        for _ in 0..3 {
-            let four = parties(&barrier, 4);
-            for party in &four {
-                until_waiting(party).await;
-            }
-            assert_eq!((barrier.n_waiting(), barrier.parties()), (4, 5));
-            let fifth = barrier.wait().await;
-            assert_eq!(fifth, Ok(4));
-            assert_eq!(barrier.n_waiting(), 0);
-            assert_eq!(numbers(four).await, [0, 1, 2, 3]);
-        }
-        // Two rounds at once.
-        let mut ten = numbers(parties(&barrier, 10)).await;
-        ten.dedup();
-        assert_eq!(ten, [0, 1, 2, 3, 4]);
-    });
-}
-
-// AT-BA-01, one party and none
-#[test]
-fn a_barrier_for_one_never_waits_and_one_for_none_is_misuse() {
-    runtime().block_on(async {
-        let barrier = Barrier::new(1);
-        for _ in 0..3 {
-            assert_eq!(barrier.wait().await, Ok(0));
-        }
-        assert_eq!(barrier.wait_blocking(), Ok(0));
-    });
-    let none = std::panic::catch_unwind(|| drop(Barrier::new(0)));
-    let message = *none.unwrap_err().downcast::<&str>().unwrap();
-    assert_eq!(message, "parties is 0, but at least 1 is needed");
-}
-
-// AT-BA-03
-#[test]
-fn one_who_leaves_a_barrier_is_not_counted_and_another_takes_its_place() {
-    many_times(|| async {
-        let barrier = Arc::new(Barrier::new(3));
-        let mut two = parties(&barrier, 2);
-        for party in &two {
-            until_waiting(party).await;
-        }
-        let left = two.remove(0);
-        left.cancel();
-        assert!(left.await.unwrap_err().is_cancelled());
-        assert_eq!(barrier.n_waiting(), 1);
-        two.extend(parties(&barrier, 2));
-        assert_eq!(numbers(two).await, [0, 1, 2]);
-        assert_eq!(barrier.n_waiting(), 0);
-    });
-}
-
-#[test]
-fn a_barrier_that_is_reset_gives_an_error_to_those_who_wait_and_begins_anew() {
-    many_times(|| async {
-        let barrier = Arc::new(Barrier::new(3));
-        let two = parties(&barrier, 2);
-        for party in &two {
-            until_waiting(party).await;
-        }
-        barrier.reset();
-        assert!(!barrier.is_broken());
-        for party in two {
-            assert!(party.await.unwrap().is_err());
-        }
-        assert_eq!(numbers(parties(&barrier, 3)).await, [0, 1, 2]);
-    });
-}
-
-#[test]
-fn a_barrier_that_is_broken_stays_so_until_it_is_reset() {
-    many_times(|| async {
-        let barrier = Arc::new(Barrier::new(3));
-        let two = parties(&barrier, 2);
-        for party in &two {
-            until_waiting(party).await;
-        }
-        barrier.abort();
-        assert!(barrier.is_broken());
-        for party in two {
-            assert!(party.await.unwrap().is_err());
-        }
-        assert!(barrier.wait().await.is_err());
-        barrier.reset();
-        assert!(!barrier.is_broken());
-        assert_eq!(numbers(parties(&barrier, 3)).await, [0, 1, 2]);
-    });
-}
-
-#[test]
-fn those_who_were_let_go_on_go_on_though_the_barrier_is_broken() {
-    alone(async {
-        let barrier = Arc::new(Barrier::new(2));
-        let one = parties(&barrier, 1);
-        until_waiting(&one[0]).await;
-        assert_eq!(barrier.wait().await, Ok(1));
-        barrier.abort();
-        assert_eq!(numbers(one).await, [0]);
-    });
-}
-
-#[test]
-fn threads_and_tasks_meet_at_a_barrier() {
-    within_limit(|| {
-        let runtime = runtime();
-        let barrier = Arc::new(Barrier::new(3));
-        let task = {
-            let barrier = barrier.clone();
-            runtime.spawn(async move { (0..100).map(|_| barrier.clone()).collect::<Vec<_>>() })
-        };
-        let rounds = task.wait().unwrap();
-        let tasks = runtime.spawn(async move {
-            for barrier in rounds {
-                barrier.wait().await.unwrap();
-            }
-        });
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| (0..100).for_each(|_| assert!(barrier.wait_blocking().is_ok())));
-            }
-        });
-        tasks.wait().unwrap();
     });
 }
 

@@ -141,6 +141,56 @@ fn one_who_wants_many_and_leaves_lets_the_others_pass() {
     });
 }
 
+// AT-SE-05
+#[test]
+fn one_who_gives_its_permit_back_and_asks_again_comes_last() {
+    in_virtual_time(async {
+        let (semaphore, diary) = (Arc::new(Semaphore::new(1)), Diary::default());
+        let twice = |name: &'static str| {
+            let (semaphore, diary) = (semaphore.clone(), diary.clone());
+            spawn(async move {
+                for _ in 0..2 {
+                    let permit = semaphore.acquire().await.unwrap();
+                    diary.note(name);
+                    sleep(MS).await;
+                    drop(permit);
+                }
+            })
+        };
+        let mut tasks = Vec::new();
+        for name in ["first", "second", "third"] {
+            let task = twice(name);
+            until_waiting(&task).await;
+            tasks.push(task);
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(diary.read(), ["first", "second", "third", "first", "second", "third"]);
+    });
+}
+
+// AT-SE-05
+#[test]
+fn permits_that_are_added_together_go_to_all_who_wait_in_their_order() {
+    alone(async {
+        let (semaphore, diary) = (Arc::new(Semaphore::new(0)), Diary::default());
+        let mut tasks = Vec::new();
+        for name in ["first", "second", "third"] {
+            let task = acquirer(&semaphore, &diary, name, 1);
+            until_waiting(&task).await;
+            tasks.push(task);
+        }
+        semaphore.add_permits(3).unwrap();
+        assert!(semaphore.try_acquire().unwrap_err().would_wait(), "they are for who waits");
+        for task in tasks {
+            drop(task.await.unwrap());
+        }
+        assert_eq!(diary.read(), ["first", "second", "third"]);
+        assert_eq!(semaphore.available_permits(), 3);
+    });
+}
+
 // AT-SE-03
 #[test]
 fn a_permit_of_one_who_is_cancelled_goes_to_the_next() {

@@ -136,6 +136,25 @@ fn an_item_for_a_getter_that_gives_up_is_not_lost() {
     });
 }
 
+// AT-Q-03, the order
+#[test]
+fn the_item_of_a_getter_that_gives_up_keeps_its_place() {
+    alone(async {
+        let orders = [[1, 3, 2], [2, 3, 1], [1, 2, 3]];
+        for (queue, order) in each_order(None).into_iter().zip(orders) {
+            let mut dropped = Box::pin(queue.get());
+            assert!(poll_once(dropped.as_mut()).is_pending());
+            for n in [1, 3, 2] {
+                queue.try_put(n).unwrap();
+            }
+            drop(dropped);
+            for n in order {
+                assert_eq!(queue.try_get(), Ok(n));
+            }
+        }
+    });
+}
+
 // AT-Q-03, by a limit
 #[test]
 fn a_getter_that_has_timed_out_waits_no_more() {

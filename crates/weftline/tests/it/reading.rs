@@ -4,6 +4,7 @@ use crate::rig::{in_virtual_time, until_waiting};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -331,6 +332,18 @@ fn a_cancelled_read_leaves_what_it_read_in_the_reader() {
 
 // AT-ST-09
 #[test]
+fn a_failure_behind_a_cancelled_read_is_for_the_next_one() {
+    in_virtual_time(async {
+        let (mut reader, fed) = fed(FAR, &[b"some"]);
+        assert!(timeout(Duration::from_secs(1), reader.read_line()).await.is_err());
+        fed.fail();
+        assert!(matches!(reader.read_line().await, Err(ReadError::Io(_))));
+        assert_eq!(reader.buffer(), b"some");
+    });
+}
+
+// AT-ST-09
+#[test]
 fn the_end_is_reached_when_the_source_has_ended_and_all_was_given_out() {
     in_virtual_time(async {
         let (mut reader, fed) = fed(FAR, &[b"some data\n"]);
@@ -351,7 +364,7 @@ fn the_end_is_reached_when_the_source_has_ended_and_all_was_given_out() {
 #[test]
 fn lines_are_text_without_their_ends() {
     in_virtual_time(async {
-        let (mut reader, fed) = fed(8, &[b"one\r\ntw", b"o\n\n\xff\nfar too long\nlast"]);
+        let (mut reader, fed) = fed(8, &[b"one\r\ntw", b"o\n\n\xff\nfar too long\nlast\r"]);
         fed.end();
         let mut lines = reader.lines();
         assert_eq!(lines.next().await.unwrap().unwrap(), "one");
@@ -360,7 +373,7 @@ fn lines_are_text_without_their_ends() {
         let error = io::Error::from(lines.next().await.unwrap().unwrap_err());
         assert_eq!(error.kind(), ErrorKind::InvalidData);
         assert!(overrun(lines.next().await.unwrap().unwrap_err()).is_found);
-        assert_eq!(lines.next().await.unwrap().unwrap(), "last");
+        assert_eq!(lines.next().await.unwrap().unwrap(), "last\r", "that is no end of a line");
         assert!(lines.next().await.is_none());
         assert!(lines.next().await.is_none());
 
@@ -391,7 +404,7 @@ fn the_buffer_is_lent_and_used_up_by_the_trait() {
 #[test]
 fn misuse_is_a_panic_that_names_it() {
     let said = |misuse: &(dyn Fn() + std::panic::RefUnwindSafe)| {
-        let payload = std::panic::catch_unwind(misuse).unwrap_err();
+        let payload = catch_unwind(misuse).unwrap_err();
         (*payload.downcast::<&str>().unwrap()).to_owned()
     };
     assert!(said(&|| drop(BufReader::with_limit(0, &b""[..]))).contains("limit"));
@@ -404,4 +417,14 @@ fn misuse_is_a_panic_that_names_it() {
         };
         assert!(said(&search).contains("separator"));
     }
+    in_virtual_time(async {
+        let (mut reader, _fed) = fed(FAR, &[b"hello"]);
+        reader.read_exact(&mut [0; 2]).await.unwrap();
+        for count in [4, usize::MAX] {
+            let too_many = AssertUnwindSafe(|| Pin::new(&mut reader).consume(count));
+            let said = catch_unwind(too_many).unwrap_err().downcast::<String>().unwrap();
+            assert_eq!(*said, format!("{count} bytes of 3 are used up"));
+        }
+        assert_eq!(reader.buffer(), b"llo", "it is as it was");
+    });
 }

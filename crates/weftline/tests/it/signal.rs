@@ -3,15 +3,18 @@
 //! Each test signals a process of its own.
 
 use crate::probe::Gate;
-use crate::rig::{LONG, MS, Reports, child, eventually, in_child, is_child, runtime, within_limit};
+use crate::rig::{
+    LONG, MS, PanicsWhenDropped, Reports, child, eventually, holder, in_child, is_child, runtime,
+    within_limit,
+};
 use rustix::process::{Signal as Sent, getpid, kill_process};
 use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use weftline::runtime::RunError;
 use weftline::signal::{Kind, Signal, ctrl_c, on_signal, signal};
@@ -256,6 +259,94 @@ fn what_was_done_about_a_signal_before_is_done_again() {
     assert_eq!(handler(libc::SIGHUP), libc::SIG_IGN);
 }
 
+/// A waker that holds the thread which wakes, the first time.
+struct Holds<F>(Mutex<Option<F>>);
+
+impl<F: FnOnce() + Send + 'static> Wake for Holds<F> {
+    fn wake(self: Arc<Self>) {
+        let hold = self.0.lock().unwrap().take();
+        hold.into_iter().for_each(|hold| hold());
+    }
+}
+
+#[test]
+fn a_handler_that_panics_when_it_is_dropped_keeps_nobody_from_hearing() {
+    if !in_child("signal::a_handler_that_panics_when_it_is_dropped_keeps_nobody_from_hearing") {
+        return;
+    }
+    within_limit(|| {
+        let (hold, held) = holder();
+        let waker = Waker::from(Arc::new(Holds(Mutex::new(Some(hold)))));
+        let mut first = signal(Kind::USER1).unwrap();
+        let polled = pin!(first.recv()).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        let mut other = signal(Kind::USER2).unwrap();
+        let panics = PanicsWhenDropped("what a handler has");
+        let registration = runtime().block_on(async move {
+            on_signal(Kind::USER1, move || {
+                let _ = &panics;
+            })
+        });
+        send(Sent::USR1);
+        held.wait();
+        // Whoever tells of the signal has the handler in hand, and is the last to drop it.
+        drop(registration.unwrap());
+        held.release();
+        for _ in 0..3 {
+            send(Sent::USR2);
+            runtime().block_on(other.recv());
+        }
+    });
+}
+
+// AT-SIG-05
+#[test]
+fn a_handler_whose_runtime_has_ended_is_not_called_and_goes_with_its_registration() {
+    let name =
+        "signal::a_handler_whose_runtime_has_ended_is_not_called_and_goes_with_its_registration";
+    if !in_child(name) {
+        return;
+    }
+    within_limit(|| {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counts = calls.clone();
+        let registration = runtime().block_on(async move {
+            on_signal(Kind::USER1, move || {
+                counts.fetch_add(1, Ordering::SeqCst);
+            })
+        });
+        let registration = registration.unwrap();
+        let mut other = signal(Kind::USER2).unwrap();
+        assert!(!is_default(libc::SIGUSR1), "this process does not end by it");
+        for _ in 0..10 {
+            send(Sent::USR1);
+            send(Sent::USR2);
+            // Signals are told of in one go: whoever listens elsewhere is told as ever.
+            runtime().block_on(other.recv());
+        }
+        assert_eq!((calls.load(Ordering::SeqCst), Arc::strong_count(&calls)), (0, 2));
+        drop(registration);
+        assert!(is_default(libc::SIGUSR1));
+        eventually("the function is dropped", || Arc::strong_count(&calls) == 1);
+    });
+}
+
+// AT-SIG-05
+#[test]
+fn a_child_begins_without_the_handlers_of_its_parent() {
+    alone("signal::a_child_begins_without_the_handlers_of_its_parent", async {
+        let mut hangups = signal(Kind::HANGUP).unwrap();
+        let _registration = on_signal(Kind::TERMINATE, || ()).unwrap();
+        for (kind, line) in
+            [(Kind::HANGUP, "kill -HUP $$; exit 3"), (Kind::TERMINATE, "kill $$; exit 3")]
+        {
+            let status = weftline::process::Command::shell(line).status().await.unwrap();
+            assert_eq!(status.signal(), Some(kind.as_raw()), "{status}");
+        }
+        assert!(!has_heard(&mut hangups).await);
+    });
+}
+
 #[test]
 fn ctrl_c_is_listened_for_from_the_call_on_until_the_future_is_gone() {
     alone("signal::ctrl_c_is_listened_for_from_the_call_on_until_the_future_is_gone", async {
@@ -385,5 +476,43 @@ fn a_forked_process_does_not_tell_the_parent_of_its_signals() {
         // The parent goes on to hear its own.
         send(Sent::TERM);
         timeout(LONG, terminate.recv()).await.unwrap();
+    });
+}
+
+// AT-SIG-05
+#[test]
+fn a_forked_process_may_listen_for_itself() {
+    if !in_child("signal::a_forked_process_may_listen_for_itself") {
+        return;
+    }
+    let inherited = signal(Kind::TERMINATE).unwrap();
+    // SAFETY: no other thread has a lock that the forked process needs: that for signals sleeps.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "the system refuses to fork");
+    if child == 0 {
+        let heard = std::panic::catch_unwind(|| {
+            // What the parent listened for is none of its business.
+            drop(inherited);
+            runtime().block_on(async {
+                let mut terminate = signal(Kind::TERMINATE).unwrap();
+                send(Sent::TERM);
+                timeout(LONG / 2, terminate.recv()).await.unwrap();
+            });
+            assert!(is_default(libc::SIGTERM));
+        });
+        // SAFETY: ends this process without running what belongs to the parent.
+        unsafe { libc::_exit(i32::from(heard.is_err())) }
+    }
+    let mut status = 0;
+    // SAFETY: waits for the process just made; `status` is writable.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(status, 0, "it hears its own");
+    let mut inherited = inherited;
+    within_limit(move || {
+        runtime().block_on(async move {
+            assert!(!has_heard(&mut inherited).await);
+            send(Sent::TERM);
+            inherited.recv().await;
+        });
     });
 }

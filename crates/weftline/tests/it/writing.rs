@@ -166,6 +166,52 @@ fn a_connection_with_unread_data_is_closed_at_once() {
     });
 }
 
+// AT-ST-13, the other direction
+#[test]
+fn who_has_closed_its_writer_reads_on_and_writes_no_more() {
+    within_limit(|| {
+        weftline::run(async {
+            let (client, server) = connected().await;
+            let mut writer = BufWriter::new(&client);
+            writer.write_all(b"bye").await.unwrap();
+            writer.close().await.unwrap();
+            let mut all = Vec::new();
+            server.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all, b"bye");
+            server.write_all(b"take care\n").await.unwrap();
+            drop(server);
+            let mut reader = BufReader::new(&client);
+            assert_eq!(reader.read_line().await.unwrap(), b"take care\n");
+            assert_eq!(reader.read_line().await.unwrap(), b"");
+            assert!(reader.at_eof());
+
+            writer.write_all(b"more").await.unwrap();
+            let error = writer.flush().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{error}");
+        });
+    });
+}
+
+// AT-ST-17
+#[test]
+fn who_writes_on_to_a_peer_that_has_gone_learns_of_it() {
+    within_limit(|| {
+        weftline::run(async {
+            let (client, server) = connected().await;
+            drop(server);
+            let mut writer = BufWriter::new(&client);
+            let error = loop {
+                writer.write_all(b"foo\n").await.unwrap();
+                if let Err(error) = writer.flush().await {
+                    break error;
+                }
+            };
+            let kinds = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+            assert!(kinds.contains(&error.kind()), "{error}");
+        });
+    });
+}
+
 // AT-ST-15
 #[test]
 fn a_slow_reader_holds_a_writer_at_its_mark() {

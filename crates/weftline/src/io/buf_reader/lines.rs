@@ -11,8 +11,9 @@ use std::task::{Context, Poll, ready};
 /// The lines that come from a [`BufReader`]; made by [`BufReader::lines`].
 ///
 /// An item is a line without its `\n` or `\r\n`, or what kept it from being one. A line that is too
-/// long or is not UTF-8 is gone, and the next item is what comes after it. The end and a failure of
-/// the source end the stream.
+/// long or is not UTF-8 is gone, and the next item is what comes after it; of one that is too long
+/// and whose end has not come yet, that is the rest. The end and a failure of the source end the
+/// stream.
 ///
 /// # Examples
 ///
@@ -73,8 +74,10 @@ impl<R: AsyncRead + Unpin> Stream for Lines<'_, R> {
 
 /// A line as text, without its end.
 fn text(line: &[u8]) -> io::Result<String> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = match line.strip_suffix(b"\n") {
+        Some(line) => line.strip_suffix(b"\r").unwrap_or(line),
+        None => line,
+    };
     match std::str::from_utf8(line) {
         Ok(line) => Ok(line.to_owned()),
         Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),

@@ -191,9 +191,9 @@ impl<R> BufReader<R> {
 
     /// Gives out the first `count` bytes of the buffer.
     fn take(&mut self, count: usize) -> &[u8] {
-        let from = self.start;
+        let (from, left) = (self.start, self.end - self.start);
+        assert!(count <= left, "{count} bytes of {left} are used up");
         self.start += count;
-        assert!(self.start <= self.end, "{count} bytes of {} are used up", self.end - from);
         &self.bytes[from..self.start]
     }
 

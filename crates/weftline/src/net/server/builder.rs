@@ -6,6 +6,7 @@ use super::doors::{Doors, Listen};
 use crate::net::address::{self, Addresses};
 use crate::net::{TcpListener, TcpListenerBuilder, TcpStream, ToSocketAddrs};
 use crate::task;
+use std::collections::HashSet;
 use std::fmt::{self, Display};
 use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
@@ -23,7 +24,8 @@ type AcceptErrorHook = Arc<dyn Fn(&io::Error) + Send + Sync>;
 /// a task of its own. To be awaited, for the [`Server`]; before that it can be told more.
 ///
 /// It listens at every address that `address` stands for. Port zero lets the system choose, for each of
-/// them by itself.
+/// them by itself. Where there are addresses of both families, those of IPv6 leave IPv4 alone, unless
+/// [`only_v6`](TcpListenerBuilder::only_v6) says otherwise.
 ///
 /// A handler that fails or panics ends its connection and nothing else: what it failed with is
 /// [reported](crate::runtime::Builder::on_unhandled). Where a handler should know the other side, it asks
@@ -75,11 +77,50 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Display + Send + 'static,
 {
-    let listening = TcpListener::builder();
-    Serve { addresses: address.addresses(), listening, options: Options::new(handler) }
+    let place = Place::At(address.addresses());
+    Serve { place, listening: TcpListener::builder(), options: Options::new(handler) }
 }
 
-/// A server that was described and not begun; made by [`serve`].
+/// Serves connections that come in at `listener`, as [`serve`] does at an address: for one that was
+/// inherited, or bound while the program still had the right to.
+///
+/// # Errors
+///
+/// Awaiting it fails when the listener cannot say its address.
+///
+/// # Cancel safety
+///
+/// Awaiting it does not wait.
+///
+/// # Examples
+///
+/// ```
+/// use weftline::net::{TcpListener, TcpStream, serve_on};
+///
+/// # weftline::run(async {
+/// let theirs = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let address = theirs.local_addr()?;
+/// let greet = |stream: TcpStream| async move { stream.write_all(b"hello").await };
+/// let server = serve_on(TcpListener::from_std(theirs)?, greet).await?;
+/// assert_eq!(server.local_addrs(), [address]);
+///
+/// let client = TcpStream::connect(address).await?;
+/// let mut all = Vec::new();
+/// client.read_to_end(&mut all).await?;
+/// assert_eq!(all, b"hello");
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn serve_on<H, F, E>(listener: TcpListener, handler: H) -> Serve<H>
+where
+    H: Fn(TcpStream) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    let place = Place::On(listener);
+    Serve { place, listening: TcpListener::builder(), options: Options::new(handler) }
+}
+
+/// A server that was described and not begun; made by [`serve`] and [`serve_on`].
 ///
 /// # Examples
 ///
@@ -99,11 +140,19 @@ where
 #[must_use = "a server is begun by awaiting it"]
 pub struct Serve<H> {
     /// Where to listen.
-    addresses: io::Result<Addresses>,
+    place: Place,
     /// How to listen.
     listening: TcpListenerBuilder,
     /// What to do then.
     options: Options<H>,
+}
+
+/// Where a server listens.
+enum Place {
+    /// At each of these addresses.
+    At(io::Result<Addresses>),
+    /// Where this one does already.
+    On(TcpListener),
 }
 
 /// What to do with connections.
@@ -117,7 +166,8 @@ pub(super) struct Options<H> {
 }
 
 impl<H> Serve<H> {
-    /// Listens with these options: the length of the backlog, reuse of addresses.
+    /// Listens with these options: the length of the backlog, reuse of addresses. Not for
+    /// [`serve_on`], whose listener has its own.
     ///
     /// # Examples
     ///
@@ -163,16 +213,33 @@ where
     type IntoFuture = Starting;
 
     fn into_future(self) -> Starting {
-        let Self { addresses, listening, options } = self;
+        let Self { place, listening, options } = self;
         Box::pin(async move {
-            let listen = |address| listening.listen(address).map_err(|e| naming(address, &e));
-            let addresses = address::all_of(addresses?).await?;
-            let listeners: Vec<_> = addresses.into_iter().map(listen).collect::<Result<_, _>>()?;
+            let listeners = match place {
+                Place::At(addresses) => listen_at(addresses?, listening).await?,
+                Place::On(listener) => vec![listener],
+            };
             let bound: Vec<_> =
                 listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
             Ok(options.begin(listeners, bound))
         })
     }
+}
+
+/// Listens at each of the addresses.
+async fn listen_at(
+    addresses: Addresses,
+    options: TcpListenerBuilder,
+) -> io::Result<Vec<TcpListener>> {
+    let mut addresses = address::all_of(addresses).await?;
+    // A name may stand for an address twice, and only one can listen there; but many at port zero.
+    let mut seen = HashSet::new();
+    addresses.retain(|address| address.port() == 0 || seen.insert(*address));
+    // One at all IPv6 addresses would take those of IPv4 along, which have one of their own here.
+    let is_v4_apart = addresses.iter().any(SocketAddr::is_ipv4);
+    let options = if is_v4_apart { options.only_v6_by_default() } else { options };
+    let listen = |address| options.listen(address).map_err(|error| naming(address, &error));
+    addresses.into_iter().map(listen).collect()
 }
 
 /// An error that says where.

@@ -10,9 +10,9 @@ mod doors;
 #[cfg(unix)]
 mod unix;
 
-pub use builder::{Serve, Starting, serve};
+pub use builder::{Serve, Starting, serve, serve_on};
 #[cfg(unix)]
-pub use unix::{ServeUnix, serve_unix};
+pub use unix::{ServeUnix, serve_unix, serve_unix_on};
 
 use crate::time::timeout;
 use clients::Clients;

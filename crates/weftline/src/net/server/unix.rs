@@ -52,11 +52,57 @@ where
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Display + Send + 'static,
 {
-    let path = path.as_ref().to_owned();
-    ServeUnix { path, is_kept: false, options: Options::new(handler) }
+    let place = Place::At(path.as_ref().to_owned());
+    ServeUnix { place, is_kept: false, options: Options::new(handler) }
 }
 
-/// A server at a Unix socket that was described and not begun; made by [`serve_unix`].
+/// Serves connections that come in at `listener`, as [`serve_unix`] does at a path: for one that was
+/// inherited, or has rights of its own. Its file stays where it is.
+///
+/// # Cancel safety
+///
+/// Awaiting it does not wait.
+///
+/// # Examples
+///
+/// ```
+/// use weftline::net::{UnixListener, UnixStream, serve_unix_on};
+///
+/// # weftline::run(async {
+/// let path = std::env::temp_dir().join(format!("weftline-serve-on-{}", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// let greet = |stream: UnixStream| async move { stream.write_all(b"hello").await };
+/// let server = serve_unix_on(listener, greet).await?;
+///
+/// let client = UnixStream::connect(&path).await?;
+/// let mut all = Vec::new();
+/// client.read_to_end(&mut all).await?;
+/// assert_eq!(all, b"hello");
+///
+/// drop(server);
+/// std::fs::remove_file(&path)?;
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn serve_unix_on<H, F, E>(listener: UnixListener, handler: H) -> ServeUnix<H>
+where
+    H: Fn(UnixStream) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display + Send + 'static,
+{
+    ServeUnix { place: Place::On(listener), is_kept: true, options: Options::new(handler) }
+}
+
+/// Where a server listens.
+#[derive(Debug)]
+enum Place {
+    /// At this path.
+    At(PathBuf),
+    /// Where this one does already.
+    On(UnixListener),
+}
+
+/// A server at a Unix socket that was described and not begun; made by [`serve_unix`] and
+/// [`serve_unix_on`].
 ///
 /// # Examples
 ///
@@ -77,7 +123,7 @@ where
 #[must_use = "a server is begun by awaiting it"]
 pub struct ServeUnix<H> {
     /// Where to listen.
-    path: PathBuf,
+    place: Place,
     /// The file stays.
     is_kept: bool,
     /// What to do then.
@@ -127,14 +173,21 @@ where
 
     fn into_future(self) -> Starting {
         Box::pin(async move {
-            let listener = listen(&self.path).map_err(|error| {
-                let text = format!("cannot listen at {}: {error}", self.path.display());
-                io::Error::new(error.kind(), text)
-            })?;
-            let file = if self.is_kept { None } else { SocketFile::at(&self.path) };
+            let (listener, file) = match self.place {
+                Place::On(listener) => (listener, None),
+                Place::At(path) => {
+                    let listener = listen(&path).map_err(|error| naming(&path, &error))?;
+                    (listener, if self.is_kept { None } else { SocketFile::at(&path) })
+                }
+            };
             Ok(self.options.begin(vec![UnixDoor { _file: file, listener }], Vec::new()))
         })
     }
+}
+
+/// An error that says where.
+fn naming(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen at {}: {error}", path.display()))
 }
 
 /// Listens at `path`, also where a socket was left that nobody listens at.
@@ -210,7 +263,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 impl<H> fmt::Debug for ServeUnix<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServeUnix")
-            .field("path", &self.path)
+            .field("place", &self.place)
             .field("is_kept", &self.is_kept)
             .finish_non_exhaustive()
     }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use std::io;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixDatagram;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::{mem, process, ptr, thread};
@@ -292,7 +293,11 @@ fn tell_of_what_came() {
         }
     }
     drop(catches);
-    told.iter().for_each(|tell| tell());
+    for tell in told {
+        // What a listener gave may panic, above all when it is dropped. The panic hook has told of it
+        // by then, and the payload might panic as well.
+        catch_unwind(AssertUnwindSafe(move || tell())).unwrap_or_else(mem::forget);
+    }
 }
 
 /// The handler: nothing but what a handler may do.

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weftline::io::BufReader;
-use weftline::net::{TcpStream, UnixListener, UnixStream, serve, serve_unix};
+use weftline::net::{TcpStream, UnixListener, UnixStream, serve, serve_unix, serve_unix_on};
 
 // AT-SV-05
 #[test]
@@ -130,6 +130,25 @@ fn the_file_of_a_unix_server_stays_where_it_is_not_its_own() {
         drop(server);
         assert!(path.exists(), "it was to be kept");
         std::fs::remove_file(&path).unwrap();
+    });
+}
+
+// AT-SV-09
+#[test]
+fn a_unix_server_at_a_listener_that_is_there_already_leaves_its_file() {
+    within_limit(|| {
+        weftline::run(async {
+            let path = path("handed");
+            let server = serve_unix_on(UnixListener::bind(&path).unwrap(), greet).await.unwrap();
+            let client = UnixStream::connect(&path).await.unwrap();
+            client.write_all(b"hello\n").await.unwrap();
+            let mut all = Vec::new();
+            client.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all, b"hello\n");
+            server.stop_accepting();
+            assert!(UnixStream::connect(&path).await.is_err());
+            std::fs::remove_file(&path).expect("it is there");
+        });
     });
 }
 

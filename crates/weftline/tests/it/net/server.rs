@@ -5,12 +5,12 @@ use crate::rig::{
     within_limit,
 };
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use weftline::io::{BufReader, BufWriter};
-use weftline::net::{Server, TcpListener, TcpStream, serve};
+use weftline::net::{Server, TcpListener, TcpStream, serve, serve_on};
 use weftline::sync::oneshot;
 use weftline::task::UnhandledKind;
 use weftline::time::{sleep, timeout};
@@ -241,6 +241,58 @@ fn it_listens_at_every_address() {
     });
 }
 
+// AT-SV-09
+#[test]
+fn it_listens_at_one_port_of_both_families() {
+    within_limit(|| {
+        weftline::run(async {
+            let all = |family: IpAddr, port| SocketAddr::from((family, port));
+            let (v4, v6) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into());
+            // The port is chosen by the system, and may be somebody else's when it is asked for again.
+            let server = loop {
+                let port = match TcpListener::bind(all(v6, 0)).await {
+                    Ok(listener) => listener.local_addr().unwrap().port(),
+                    Err(error) => return println!("passed over: there is no IPv6 here: {error}"),
+                };
+                let twice = [all(v4, port), all(v6, port), all(v4, port)];
+                match serve(twice, echo).await {
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => yield_now().await,
+                    server => break server.unwrap(),
+                }
+            };
+            assert_eq!(server.local_addrs().len(), 2);
+            let port = address(&server).port();
+            for client in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+                let client: IpAddr = client;
+                is_echoed(&TcpStream::connect((client, port)).await.unwrap()).await;
+            }
+        });
+    });
+}
+
+// AT-SV-09
+#[test]
+fn a_server_serves_at_a_listener_that_is_there_already() {
+    within_limit(|| {
+        weftline::run(async {
+            let theirs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = theirs.local_addr().unwrap();
+            // It has waited since before the server was there.
+            let early = std::net::TcpStream::connect(address).unwrap();
+            let ours = TcpListener::from_std(theirs).unwrap();
+            let server = serve_on(ours, echo).paused().await.unwrap();
+            assert_eq!(server.local_addrs(), [address]);
+            assert!(!server.is_serving());
+            server.start_serving();
+            is_echoed(&TcpStream::from_std(early).unwrap()).await;
+            is_echoed(&connect(&server).await).await;
+            assert_eq!(server.graceful_shutdown(LONG).await, 0);
+            assert!(TcpStream::connect(address).await.is_err());
+        });
+    });
+}
+
+// AT-SV-07
 #[test]
 fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
     within_limit(|| {
@@ -295,6 +347,35 @@ fn a_handler_that_panics_when_it_is_called_ends_its_connection_alone() {
             is_echoed(&connect(&server).await).await;
         });
         eventually("it is reported", || reports.all().len() == 1);
+    });
+}
+
+// AT-SV-07
+#[test]
+fn a_handler_that_was_cancelled_is_not_reported() {
+    within_limit(|| {
+        let (runtime, reports) = reporting_runtime(2);
+        runtime.block_on(async {
+            let handler = |stream: TcpStream| async move {
+                let mut who = [0; 1];
+                stream.read_exact(&mut who).await?;
+                if &who == b"i" {
+                    weftline::task::current().expect("it is a task").cancel();
+                }
+                wait(stream).await
+            };
+            let server = serve("127.0.0.1:0", handler).await.unwrap();
+            let [by_itself, by_the_server] = [connect(&server).await, connect(&server).await];
+            by_itself.write_all(b"i").await.unwrap();
+            assert_eq!(by_itself.read(&mut [0; 1]).await.unwrap(), 0);
+            by_the_server.write_all(b"s").await.unwrap();
+            until_served(&server, 1).await;
+            server.stop_accepting();
+            server.close_clients();
+            server.wait_closed().await;
+        });
+        drop(runtime);
+        assert!(reports.all().is_empty(), "{:?}", reports.all());
     });
 }
 

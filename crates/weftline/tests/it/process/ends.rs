@@ -198,6 +198,29 @@ fn a_child_goes_with_its_owner_where_that_was_asked_for() {
     });
 }
 
+// AT-SP-07
+#[test]
+fn a_child_that_has_ended_by_itself_is_not_killed_by_the_drop() {
+    alone(async {
+        for group in [false, true] {
+            let mut shell = Command::shell("read line; exit 3");
+            shell.stdin(Stdio::piped()).kill_on_drop(true);
+            if group {
+                shell.process_group(0);
+            }
+            let mut child = shell.spawn().unwrap();
+            let end = child.wait();
+            drop(child.stdin.take());
+            // Its end is seen by whoever comes first: the reaper, or the drop.
+            while child.try_wait().unwrap().is_none() {
+                yield_now().await;
+            }
+            drop(child);
+            assert_eq!(end.await.unwrap().code(), Some(3));
+        }
+    });
+}
+
 #[test]
 fn a_task_that_is_cancelled_takes_its_child_along_where_that_was_asked_for() {
     alone(async {

@@ -7,6 +7,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use weftline::process::{Command, Output, Stdio};
+use weftline::runtime::Grace;
 use weftline::{gather, spawn};
 
 /// More than any pipe holds.
@@ -268,6 +269,22 @@ fn a_command_that_cannot_be_started_says_so_and_leaves_nothing() {
         assert!(error.to_string().contains("runtime"), "{error}");
         let error = runtime.block_on(async { Command::new("/").output().await.unwrap_err() });
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    });
+}
+
+#[test]
+fn a_runtime_that_has_shut_down_starts_what_has_no_pipes_and_leaves_nothing_else() {
+    within_limit(|| {
+        let ended = runtime();
+        let handle = ended.handle().clone();
+        assert!(ended.shutdown(Grace::Forever).is_clean());
+        let entered = handle.enter();
+        let child = Command::shell("exit 3").stdin(Stdio::null()).spawn().unwrap();
+        // It would write for ever, were anybody left to read.
+        let error = Command::new("yes").stdout(Stdio::piped()).spawn().unwrap_err();
+        assert!(error.to_string().contains("shut down"), "{error}");
+        drop(entered);
+        assert_eq!(runtime().block_on(child.wait()).unwrap().code(), Some(3));
     });
 }
 

@@ -8,8 +8,10 @@
 use super::{cat, is_there, sleeper};
 use crate::counting::bytes_in_use;
 use crate::rig::{MS, amount, eventually, in_child, runtime, within_limit};
+use weftline::net::{TcpStream, UdpSocket, UnixStream, serve, serve_unix};
 use weftline::process::{Command, Stdio};
 use weftline::runtime::Grace;
+use weftline::signal::{Kind, signal};
 use weftline::time::timeout;
 use weftline::{TaskSet, spawn};
 
@@ -130,6 +132,79 @@ fn ten_thousand_children_in_a_row_leave_nothing_behind() {
     eventually("no descriptor is left", || descriptors() <= open);
     let kept = bytes_in_use() - bytes;
     assert!(kept < 16 << 10, "{kept} bytes are kept");
+}
+
+// AT-SP-09
+#[test]
+fn commands_that_cannot_be_started_leave_no_descriptor_behind() {
+    if !in_child("process::reaping::commands_that_cannot_be_started_leave_no_descriptor_behind") {
+        return;
+    }
+    runtime().block_on(async {
+        assert!(cat().communicate("abc").await.unwrap().status.success());
+        eventually("no child is left", || children().is_empty());
+        let open = descriptors();
+        for merged in [false, true] {
+            let mut missing = Command::new("/no/such/program");
+            missing.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            missing.merge_output(merged);
+            for _ in 0..10 {
+                assert!(missing.spawn().is_err());
+                assert!(missing.output().await.is_err());
+            }
+        }
+        // The reaper may just have let go of the child of before when they were counted.
+        eventually("no descriptor is left", || descriptors() <= open);
+        assert!(children().is_empty());
+    });
+}
+
+/// What a child of std has open, or one of ours.
+const LIST: &str = "for f in /proc/self/fd/*; do echo $f $(readlink $f); done";
+
+// AT-SP-09, whatever else is open
+#[test]
+fn a_child_inherits_nothing_that_the_program_has_opened() {
+    if !in_child("process::reaping::a_child_inherits_nothing_that_the_program_has_opened") {
+        return;
+    }
+    let said = |output: std::process::Output| {
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Its own three, and the names of pipes, differ each time.
+        let numbers = text.lines().filter_map(|line| line.split(' ').next());
+        numbers.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let list = ["-c", LIST];
+    let before = said(std::process::Command::new("sh").args(list).output().unwrap());
+    assert!(before.len() >= 3, "{before:?}");
+    let path = std::env::temp_dir().join(format!("weftline-inherit-{}", std::process::id()));
+    runtime().block_on(async {
+        let tcp = serve("127.0.0.1:0", |stream: TcpStream| async move {
+            stream.read_to_end(&mut Vec::new()).await.map(drop)
+        });
+        let tcp = tcp.await.unwrap();
+        let unix = serve_unix(&path, |stream: UnixStream| async move {
+            stream.read_to_end(&mut Vec::new()).await.map(drop)
+        });
+        let unix = unix.await.unwrap();
+        let clients = (
+            TcpStream::connect(tcp.local_addrs()[0]).await.unwrap(),
+            UnixStream::connect(&path).await.unwrap(),
+            UnixStream::pair().unwrap(),
+            UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+            signal(Kind::USER1).unwrap(),
+            cat(),
+        );
+        while (tcp.clients(), unix.clients()) != (1, 1) {
+            weftline::yield_now().await;
+        }
+        assert!(descriptors() > before.len() + 10);
+        let mut merged = Command::new("sh");
+        merged.args(list).merge_output(true);
+        assert_eq!(said(Command::new("sh").args(list).output().await.unwrap()), before);
+        assert_eq!(said(merged.output().await.unwrap()), before);
+        drop(clients);
+    });
 }
 
 /// Starts children without end, many at a time, and reads what they say.
