@@ -7,6 +7,7 @@
 use crate::counting::bytes_in_use;
 use crate::probe::{Probe, Token};
 use crate::rig::{LONG, Random, eventually, in_child, runtime_of};
+use crate::storm::seed;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,18 +39,6 @@ weftline::task_local! {
 fn requests_in_all() -> usize {
     let chosen = std::env::var("WEFTLINE_IT_CANCELS").map(|n| n.parse().expect("a number"));
     chosen.unwrap_or(if cfg!(debug_assertions) { 20_000 } else { 1_000_000 })
-}
-
-/// The seed of all random choices, told so that a failed run can be repeated.
-fn seed() -> u64 {
-    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
-    let by_time = || {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
-    };
-    let seed = chosen.unwrap_or_else(|_| by_time());
-    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
-    seed
 }
 
 /// What all tasks have done together.

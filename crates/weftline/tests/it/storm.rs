@@ -1,0 +1,178 @@
+//! What the storms stand on: tasks that give up what they wait for in all ways there are, at random
+//! moments. Whatever is lost then, somebody waits for it for ever.
+//!
+//! WEFTLINE_IT_OPERATIONS is how often a storm tries something; by default so often that all of
+//! them try ten million times together, and less often in a debug build. WEFTLINE_IT_SEED replays the
+//! random choices of a run that has told its seed.
+
+use crate::rig::{LONG, Random, runtime_of, within};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+use weftline::time::{sleep, timeout};
+use weftline::{JoinHandle, Runtime, catch_cancel, uncancellable, yield_now};
+
+/// Tasks of a storm, which give up.
+pub(crate) const TASKS: usize = 6;
+/// Threads of a storm, which do not.
+pub(crate) const THREADS: usize = 2;
+/// Fewer than tasks, more than processors.
+pub(crate) const WORKERS: usize = 3;
+
+/// How often a storm tries something.
+pub(crate) fn operations() -> usize {
+    let chosen = std::env::var("WEFTLINE_IT_OPERATIONS").map(|n| n.parse().expect("a number"));
+    chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_200_000 })
+}
+
+/// The seed of all random choices, told so that a failed run can be repeated.
+pub(crate) fn seed() -> u64 {
+    let chosen = std::env::var("WEFTLINE_IT_SEED").map(|n| n.parse().expect("a number"));
+    let by_time = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(1, |time| u64::from(time.subsec_nanos()) | 1)
+    };
+    let seed = chosen.unwrap_or_else(|_| by_time());
+    println!("WEFTLINE_IT_SEED={seed} makes the same choices");
+    seed
+}
+
+/// How often something was tried, by all storms of this process.
+static TRIED: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs a storm, which must be over some time.
+#[track_caller]
+pub(crate) fn over(storm: impl FnOnce(Runtime, Random) + Send + 'static) {
+    let random = Random::new(seed());
+    within(4 * LONG, || storm(runtime_of(WORKERS), random));
+    println!("all storms so far have tried something {} times", TRIED.load(SeqCst));
+}
+
+/// Awaits a future, or gives it up: when its task is asked to end, after some polls, after some time in
+/// which it is not polled, or after some nanoseconds. Half of them are never given up.
+pub(crate) async fn with_patience<F: Future>(random: &mut Random, future: F) -> Option<F::Output> {
+    TRIED.fetch_add(1, SeqCst);
+    match random.below(8) {
+        0..=3 => uncancellable(async { Some(future.await) }).await,
+        4 => catch_cancel(future).await.ok(),
+        5 => {
+            let limit = Duration::from_nanos(random.below(20_000));
+            uncancellable(async { timeout(limit, future).await.ok() }).await
+        }
+        way => uncancellable(polled_some_times(random, future, way == 6)).await,
+    }
+}
+
+/// Polls a future until it is ready or was polled so often; or once, and then not for a while.
+async fn polled_some_times<F: Future>(
+    random: &mut Random,
+    future: F,
+    is_forgotten: bool,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut polls = if is_forgotten { 1 } else { 1 + random.below(3) };
+    let ended = poll_fn(|cx| {
+        polls -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    if ended.is_none() && is_forgotten {
+        for _ in 0..random.below(8) {
+            yield_now().await;
+        }
+    }
+    ended
+}
+
+/// Lets others run, whoever asks this task to end.
+pub(crate) async fn give_way() {
+    uncancellable(yield_now()).await;
+}
+
+/// Tasks with a generator each, and one more that asks them to end again and again. They wait
+/// by [`with_patience`] and [`give_way`] alone, and so are not ended by that.
+pub(crate) struct Storm {
+    tasks: Vec<JoinHandle<()>>,
+    /// Set when they are not to be asked any more.
+    is_over: Arc<AtomicBool>,
+    asking: JoinHandle<()>,
+}
+
+impl Storm {
+    pub(crate) fn begin<F: Future<Output = ()> + Send + 'static>(
+        runtime: &Runtime,
+        random: &mut Random,
+        body: impl Fn(Random) -> F,
+    ) -> Self {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let begin = |random| {
+            let (body, begun) = (body(random), begun.clone());
+            runtime.spawn(async move {
+                begun.fetch_add(1, SeqCst);
+                body.await;
+            })
+        };
+        let tasks: Vec<_> = (0..TASKS).map(|_| begin(random.fork())).collect();
+        let victims: Vec<_> = tasks.iter().map(|task| task.task().clone()).collect();
+        let (mut random, is_over) = (random.fork(), Arc::new(AtomicBool::new(false)));
+        let stop = is_over.clone();
+        let asking = runtime.spawn(async move {
+            // One that is asked before it has begun never begins.
+            while begun.load(SeqCst) < TASKS {
+                yield_now().await;
+            }
+            while !stop.load(SeqCst) {
+                victims[random.below(TASKS as u64) as usize].cancel();
+                sleep(Duration::from_nanos(random.below(50_000))).await;
+            }
+        });
+        Self { tasks, is_over, asking }
+    }
+
+    /// Whether all its tasks have ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.tasks.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits until its tasks have ended by themselves.
+    pub(crate) fn wait(self) {
+        for task in self.tasks {
+            task.wait().expect("a task of the storm ends by itself");
+        }
+        self.is_over.store(true, SeqCst);
+        self.asking.wait().expect("it ends");
+    }
+}
+
+/// As [`Storm`], with threads that do `thread` as often as a task tries something.
+pub(crate) fn storm<F: Future<Output = ()> + Send + 'static>(
+    runtime: &Runtime,
+    random: &mut Random,
+    body: impl Fn(Random) -> F,
+    thread: impl Fn() + Clone + Send + 'static,
+) {
+    let count = operations() / (TASKS + THREADS);
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let thread = thread.clone();
+            thread::spawn(move || (0..count).for_each(|_| thread()))
+        })
+        .collect();
+    Storm::begin(runtime, random, body).wait();
+    for thread in threads {
+        thread.join().expect("a thread ends");
+    }
+}
+
+/// How often a task of a [`storm`] tries something.
+pub(crate) fn operations_of_a_task() -> usize {
+    operations() / (TASKS + THREADS)
+}
