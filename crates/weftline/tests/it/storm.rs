@@ -26,7 +26,7 @@ pub(crate) const WORKERS: usize = 3;
 /// How often a storm tries something.
 pub(crate) fn operations() -> usize {
     let chosen = std::env::var("WEFTLINE_IT_OPERATIONS").map(|n| n.parse().expect("a number"));
-    chosen.unwrap_or(if cfg!(debug_assertions) { 50_000 } else { 1_200_000 })
+    chosen.unwrap_or(if cfg!(debug_assertions) { 20_000 } else { 850_000 })
 }
 
 /// The seed of all random choices, told so that a failed run can be repeated.
@@ -175,4 +175,65 @@ pub(crate) fn storm<F: Future<Output = ()> + Send + 'static>(
 /// How often a task of a [`storm`] tries something.
 pub(crate) fn operations_of_a_task() -> usize {
     operations() / (TASKS + THREADS)
+}
+
+/// How many are patient in [`in_rounds`].
+pub(crate) const PATIENT: usize = 3;
+
+/// A storm in rounds. In each, everybody who is patient does `patient` once, which is told who that is; everybody
+/// else does `other` some times, by chance in one of many ways, may give it up, and waits for the next round. So
+/// what those who give up have lost is not made good by what they do next: a patient one waits for it for ever.
+pub(crate) fn in_rounds<P, F>(
+    runtime: &Runtime,
+    random: &mut Random,
+    patient: impl Fn(usize) -> P + Clone + Send + 'static,
+    other: impl Fn(usize) -> F + Clone + Send + 'static,
+) where
+    P: Future<Output = ()> + Send,
+    F: Future<Output = ()> + Send,
+{
+    let turns = Arc::new(AtomicUsize::new(0));
+    let patients: Vec<_> = (0..PATIENT)
+        .map(|number| {
+            let (turns, patient) = (turns.clone(), patient.clone());
+            runtime.spawn(async move {
+                loop {
+                    patient(number).await;
+                    let turn = turns.fetch_add(1, SeqCst);
+                    while is_round(&turns, turn / PATIENT) {
+                        yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    Storm::begin(runtime, random, |mut random| {
+        let (turns, other) = (turns.clone(), other.clone());
+        async move {
+            let mut left = operations() / TASKS;
+            while left > 0 {
+                let round = turns.load(SeqCst) / PATIENT;
+                // Many make a storm; after one, nobody makes good what was lost.
+                let tries = left.min(if round % 2 == 0 { 1 } else { 16 });
+                left -= tries;
+                for _ in 0..tries {
+                    let way = random.below(60) as usize;
+                    with_patience(&mut random, other(way)).await;
+                }
+                while is_round(&turns, round) {
+                    give_way().await;
+                }
+            }
+        }
+    })
+    .wait();
+    for patient in patients {
+        patient.cancel();
+        let _: Result<(), _> = patient.wait();
+    }
+}
+
+/// Whether this round is not over.
+fn is_round(turns: &AtomicUsize, round: usize) -> bool {
+    turns.load(SeqCst) / PATIENT <= round
 }

@@ -325,7 +325,7 @@ fn every_message_is_got_or_counted_as_missed_where_receivers_give_up() {
 #[test]
 fn the_last_value_is_seen_by_all_where_receivers_give_up() {
     /// How often the sender waits until all have seen what there is.
-    const EVERY: usize = 16;
+    const EVERY: usize = 4;
     over(|runtime, mut random| {
         let count = operations() / TASKS;
         let (sender, _) = watch::channel(0);

@@ -1,18 +1,13 @@
 //! Locks and other meetings whose users give up at random moments: whoever holds something holds it
-//! alone, no turn, notification or party is lost, and everybody is woken in the end. Semaphores
-//! are in `permits`.
+//! alone, no turn, permit, notification or party is lost, and everybody is woken in the end.
 
-use crate::rig::Random;
-use crate::storm::{
-    Storm, TASKS, give_way, operations, operations_of_a_task, over, storm, with_patience,
-};
+use crate::storm::{PATIENT, Storm, TASKS, give_way, in_rounds, operations, over, with_patience};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
 use weftline::sync::{
-    Barrier, Condvar, Event, Mutex, MutexGuard, OnceCell, RwLock, RwLockWriteGuard,
+    Barrier, Condvar, Event, Mutex, OnceCell, RwLock, RwLockWriteGuard, Semaphore,
 };
 use weftline::yield_now;
 
@@ -21,36 +16,24 @@ fn a_mutex_is_held_by_one_and_no_turn_is_lost_in_a_storm() {
     over(|runtime, mut random| {
         let mutex = Arc::new(Mutex::new(0));
         let turns = Arc::new(AtomicUsize::new(0));
-        let (locks, counts) = (mutex.clone(), turns.clone());
-        let body = |mut random: Random| {
+        let turn = {
             let (mutex, turns) = (mutex.clone(), turns.clone());
-            async move {
-                for n in 0..operations_of_a_task() {
-                    if n % 8 == 0 {
-                        if let Some(mut guard) = mutex.try_lock() {
-                            *guard += 1;
-                            turns.fetch_add(1, SeqCst);
-                        }
-                        continue;
+            move |yields| {
+                let (mutex, turns) = (mutex.clone(), turns.clone());
+                async move {
+                    let mut guard = mutex.lock_owned().await;
+                    let seen = *guard;
+                    for _ in 0..yields {
+                        // Given up here as well, with the lock.
+                        yield_now().await;
                     }
-                    let turn = async {
-                        let mut guard = mutex.clone().lock_owned().await;
-                        let seen = *guard;
-                        if n % 4 == 0 {
-                            // Given up here as well, with the lock.
-                            yield_now().await;
-                        }
-                        *guard = seen + 1;
-                        turns.fetch_add(1, SeqCst);
-                    };
-                    with_patience(&mut random, turn).await;
+                    *guard = seen + 1;
+                    turns.fetch_add(1, SeqCst);
                 }
             }
         };
-        storm(&runtime, &mut random, body, move || {
-            *locks.lock_blocking() += 1;
-            counts.fetch_add(1, SeqCst);
-        });
+        let other = turn.clone();
+        in_rounds(&runtime, &mut random, turn, move |way| other(way % 3));
         assert_eq!(*mutex.try_lock().expect("nobody holds it"), turns.load(SeqCst));
     });
 }
@@ -60,48 +43,83 @@ fn a_lock_is_written_by_one_and_no_turn_is_lost_in_a_storm() {
     over(|runtime, mut random| {
         let lock = Arc::new(RwLock::new(0));
         let turns = Arc::new(AtomicUsize::new(0));
-        let (locks, counts) = (lock.clone(), turns.clone());
-        let body = |mut random: Random| {
-            let (lock, turns) = (lock.clone(), turns.clone());
-            async move {
-                for n in 0..operations_of_a_task() {
-                    let turn = async {
-                        if n % 3 > 0 {
-                            let guard = lock.read().await;
-                            let seen = *guard;
-                            yield_now().await;
-                            assert_eq!(*guard, seen, "nobody writes what is read");
-                            return;
-                        }
-                        let mut guard = lock.write().await;
-                        let seen = *guard;
-                        if n % 4 == 0 {
-                            yield_now().await;
-                        }
-                        *guard = seen + 1;
-                        turns.fetch_add(1, SeqCst);
-                        if n % 5 == 0 {
-                            let guard = RwLockWriteGuard::downgrade(guard);
-                            yield_now().await;
-                            assert_eq!(*guard, seen + 1, "nobody writes what is read");
-                        }
-                    };
-                    with_patience(&mut random, turn).await;
+        let read = {
+            let lock = lock.clone();
+            move || {
+                let lock = lock.clone();
+                async move {
+                    let guard = lock.read().await;
+                    let seen = *guard;
+                    yield_now().await;
+                    assert_eq!(*guard, seen, "nobody writes what is read");
                 }
             }
         };
-        storm(&runtime, &mut random, body, move || {
-            drop(locks.read_blocking());
-            *locks.write_blocking() += 1;
-            counts.fetch_add(1, SeqCst);
-        });
+        let write = {
+            let (lock, turns) = (lock.clone(), turns.clone());
+            move |yields, downgrades| {
+                let (lock, turns) = (lock.clone(), turns.clone());
+                async move {
+                    let mut guard = lock.write().await;
+                    let seen = *guard;
+                    for _ in 0..yields {
+                        yield_now().await;
+                    }
+                    *guard = seen + 1;
+                    turns.fetch_add(1, SeqCst);
+                    if downgrades {
+                        let guard = RwLockWriteGuard::downgrade(guard);
+                        yield_now().await;
+                        assert_eq!(*guard, seen + 1, "nobody writes what is read");
+                    }
+                }
+            }
+        };
+        let (reads, writes) = (read.clone(), write.clone());
+        let patient = move |number| {
+            let (read, write) = (reads(), writes(number, number == 1));
+            async move { if number == 0 { read.await } else { write.await } }
+        };
+        let other = move |way| {
+            let (read, write) = (read(), write(usize::from(way % 3 == 0), way % 5 == 0));
+            async move { if way % 2 == 0 { read.await } else { write.await } }
+        };
+        in_rounds(&runtime, &mut random, patient, other);
         assert_eq!(*lock.try_write().expect("nobody holds it"), turns.load(SeqCst));
     });
 }
 
-/// Some that wait for an event, round after round, and give up never.
+#[test]
+fn no_permit_is_lost_in_a_storm() {
+    const PERMITS: usize = 2;
+    over(|runtime, mut random| {
+        let semaphore = Arc::new(Semaphore::new(PERMITS));
+        let held = Arc::new(AtomicUsize::new(0));
+        let turn = {
+            let semaphore = semaphore.clone();
+            move |way: usize| {
+                let (semaphore, held) = (semaphore.clone(), held.clone());
+                async move {
+                    let wanted = 1 + usize::from(way % 3 == 0);
+                    let permit = semaphore.acquire_many(wanted).await.expect("it is open");
+                    assert!(held.fetch_add(wanted, SeqCst) + wanted <= PERMITS);
+                    held.fetch_sub(wanted, SeqCst);
+                    if way % 2 == 0 {
+                        yield_now().await;
+                    }
+                    drop(permit);
+                }
+            }
+        };
+        let other = turn.clone();
+        in_rounds(&runtime, &mut random, turn, other);
+        assert_eq!(semaphore.available_permits(), PERMITS);
+    });
+}
+
+/// Some that wait for an event, round after round, and never give up.
 #[derive(Default)]
-struct Rounds {
+struct Signals {
     event: Event,
     /// How often one of them has begun to wait, and gone on.
     begun: AtomicUsize,
@@ -111,10 +129,7 @@ struct Rounds {
     is_over: AtomicBool,
 }
 
-/// How many wait in each round.
-const PATIENT: usize = 3;
-
-impl Rounds {
+impl Signals {
     async fn take_part(&self) {
         for round in 1.. {
             while self.open.load(SeqCst) < round {
@@ -161,7 +176,7 @@ impl Rounds {
 #[test]
 fn an_event_that_is_set_and_cleared_at_once_wakes_all_in_a_storm() {
     over(|runtime, mut random| {
-        let rounds = Arc::new(Rounds::default());
+        let rounds = Arc::new(Signals::default());
         let storm = Storm::begin(&runtime, &mut random, |mut random| {
             let rounds = rounds.clone();
             async move {
@@ -188,102 +203,46 @@ fn an_event_that_is_set_and_cleared_at_once_wakes_all_in_a_storm() {
     });
 }
 
-/// A place for few things, at which some wait for room and others for things.
-struct Place {
-    state: Mutex<Things>,
-    is_room: Condvar,
-    is_thing: Condvar,
-    /// How many are put and taken.
-    in_all: usize,
-}
-
+/// A ball that is handed from one patient task to the next, each of which waits for it.
 #[derive(Default)]
-struct Things {
-    there: usize,
-    put: usize,
-    taken: usize,
+struct Ball {
+    /// Who has it.
+    at: Mutex<usize>,
+    is_moved: [Condvar; PATIENT],
 }
 
-impl Place {
-    const ROOM: usize = 2;
-
-    /// Puts one thing; says whether there are more to put.
-    async fn put(&self) -> bool {
-        let full = |things: &mut Things| things.there == Self::ROOM && things.put < self.in_all;
-        let things = self.is_room.wait_while(self.state.lock().await, full).await;
-        self.put_one(things)
+impl Ball {
+    async fn hand_on(&self, number: usize) {
+        let mut at = self.at.lock().await;
+        at = self.is_moved[number].wait_while(at, |at| *at != number).await;
+        *at = (number + 1) % PATIENT;
+        self.is_moved[*at].notify_one();
+        // Who is told has to wait for the lock, and may give up then.
+        yield_now().await;
     }
 
-    fn put_one(&self, mut things: MutexGuard<'_, Things>) -> bool {
-        if things.put == self.in_all {
-            return false;
-        }
-        things.there += 1;
-        things.put += 1;
-        self.is_thing.notify_one();
-        if things.put == self.in_all {
-            self.is_room.notify_all();
-        }
-        true
-    }
-
-    /// Takes one thing; says whether there are more to take.
-    async fn take(&self) -> bool {
-        let empty = |things: &mut Things| things.there == 0 && things.taken < self.in_all;
-        let mut things = self.is_thing.wait_while(self.state.lock().await, empty).await;
-        if things.taken == self.in_all {
-            return false;
-        }
-        things.there -= 1;
-        things.taken += 1;
-        self.is_room.notify_one();
-        if things.taken == self.in_all {
-            self.is_thing.notify_all();
-        }
-        true
-    }
-
-    fn put_blocking(&self) -> bool {
-        let mut things = self.state.lock_blocking();
-        while things.there == Self::ROOM && things.put < self.in_all {
-            things = self.is_room.wait_blocking(things);
-        }
-        self.put_one(things)
+    /// Waits for the ball where another one does, who has to hear of it as well.
+    async fn watch(&self, number: usize) {
+        let at = self.at.lock().await;
+        let _at = self.is_moved[number].wait(at).await;
+        self.is_moved[number].notify_one();
     }
 }
 
 #[test]
 fn no_notification_is_lost_in_a_storm() {
     over(|runtime, mut random| {
-        let in_all = operations() / 2;
-        let place = Arc::new(Place {
-            state: Mutex::default(),
-            is_room: Condvar::new(),
-            is_thing: Condvar::new(),
-            in_all,
-        });
-        let turn = AtomicUsize::new(0);
-        let storm = Storm::begin(&runtime, &mut random, |mut random| {
-            let place = place.clone();
-            let puts = turn.fetch_add(1, SeqCst) % 2 == 0;
-            async move {
-                loop {
-                    let goes_on = match puts {
-                        true => with_patience(&mut random, place.put()).await,
-                        false => with_patience(&mut random, place.take()).await,
-                    };
-                    if goes_on == Some(false) {
-                        break;
-                    }
-                }
-            }
-        });
-        let also = place.clone();
-        let thread = thread::spawn(move || while also.put_blocking() {});
-        storm.wait();
-        thread.join().expect("a thread ends");
-        let things = place.state.try_lock().expect("nobody holds it");
-        assert_eq!((things.there, things.put, things.taken), (0, in_all, in_all));
+        let ball = Arc::new(Ball::default());
+        let watched = ball.clone();
+        let patient = move |number| {
+            let ball = ball.clone();
+            async move { ball.hand_on(number).await }
+        };
+        let other = move |way| {
+            let ball = watched.clone();
+            async move { ball.watch(way % PATIENT).await }
+        };
+        in_rounds(&runtime, &mut random, patient, other);
     });
 }
 
