@@ -48,6 +48,7 @@ mod own_threads;
 mod panics;
 mod par;
 mod permits;
+mod pressure;
 mod probe;
 #[cfg(unix)]
 mod process;
@@ -77,10 +78,12 @@ mod spans;
 mod spawn;
 #[cfg(target_os = "linux")]
 mod stalls;
+mod storm;
 mod stranded;
 mod stress;
 mod stress_cancel;
 mod stress_channels;
+mod stress_locks;
 mod submitting;
 mod task_set;
 mod threads;

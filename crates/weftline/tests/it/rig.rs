@@ -218,6 +218,15 @@ pub(crate) async fn either(a: impl Future, b: impl Future) {
 /// Runs a test that might hang on a thread of its own, and fails if it does.
 #[track_caller]
 pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    within(LONG, test)
+}
+
+/// As [`within_limit`], with a limit of one's own.
+#[track_caller]
+pub(crate) fn within<T: Send + 'static>(
+    limit: Duration,
+    test: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let (done, is_done) = mpsc::channel();
     let name = thread::current().name().unwrap_or("test").to_owned();
     let body = move || {
@@ -226,10 +235,10 @@ pub(crate) fn within_limit<T: Send + 'static>(test: impl FnOnce() -> T + Send + 
         let _ = done.send(result);
     };
     thread::Builder::new().name(name).spawn(body).expect("a thread starts");
-    match is_done.recv_timeout(LONG) {
+    match is_done.recv_timeout(limit) {
         Ok(Ok(value)) => value,
         Ok(Err(payload)) => resume_unwind(payload),
-        Err(_) => panic!("it hangs: not done after {LONG:?}"),
+        Err(_) => panic!("it hangs: not done after {limit:?}"),
     }
 }
 

@@ -1,30 +1,17 @@
 //! Channels and queues whose users give up at random moments: whatever was sent arrives once, room
 //! and turns come back, and everybody is woken in the end.
-//!
-//! WEFTLINE_IT_MESSAGES is the number of attempts to send; by default a million, and fewer in a debug
-//! build. WEFTLINE_IT_SEED replays the random choices of a run that has told its seed.
 
-use crate::rig::{Random, amount, runtime_of, seed};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use crate::rig::Random;
+use crate::storm::{
+    Storm, TASKS, THREADS, give_way, operations, operations_of_a_task, over, storm, with_patience,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::task::Poll;
 use std::thread;
 use weftline::sync::broadcast::{self, error::RecvError};
-use weftline::sync::mpsc;
 use weftline::sync::queue::{Queue, Shutdown};
-use weftline::{JoinHandle, Runtime, yield_now};
-
-/// Tasks that send, and that get from queues.
-const TASKS: usize = 6;
-/// Threads that do.
-const THREADS: usize = 2;
-const WORKERS: usize = 3;
-
-fn messages_in_all() -> usize {
-    amount("WEFTLINE_IT_MESSAGES", 50_000, 1_000_000)
-}
+use weftline::sync::{mpsc, oneshot, watch};
+use weftline::yield_now;
 
 /// What was sent and what has arrived.
 #[derive(Default)]
@@ -96,71 +83,6 @@ impl Ord for Message {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.number.cmp(&other.number)
     }
-}
-
-/// Awaits a future, or gives it up: after some polls, or after some time in which it is not polled.
-async fn with_patience<F: Future>(random: &mut Random, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    match random.below(4) {
-        0 | 1 => Some(future.await),
-        2 => {
-            let mut polls = 1 + random.below(3);
-            poll_fn(|cx| {
-                polls -= 1;
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(output) => Poll::Ready(Some(output)),
-                    Poll::Pending if polls == 0 => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
-                }
-            })
-            .await
-        }
-        _ => {
-            let first = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-            if let Poll::Ready(output) = first {
-                return Some(output);
-            }
-            for _ in 0..random.below(8) {
-                yield_now().await;
-            }
-            None
-        }
-    }
-}
-
-/// Runs a task for each generator.
-fn tasks<F: Future<Output = ()> + Send + 'static>(
-    runtime: &Runtime,
-    random: &mut Random,
-    body: impl Fn(Random) -> F,
-) -> Vec<JoinHandle<()>> {
-    (0..TASKS).map(|_| runtime.spawn(body(random.fork()))).collect()
-}
-
-fn all_end(tasks: Vec<JoinHandle<()>>) {
-    for task in tasks {
-        task.wait().expect("a task ends");
-    }
-}
-
-/// Runs plain threads that send so often each, and wait for room.
-fn threads<S: Fn(Message) -> bool + Send + 'static>(
-    ledger: &Arc<Ledger>,
-    count: usize,
-    sends: impl Fn() -> S,
-) -> Vec<thread::JoinHandle<()>> {
-    let one = |_| {
-        let (send, ledger) = (sends(), ledger.clone());
-        thread::spawn(move || {
-            for _ in 0..count {
-                let message = ledger.message();
-                let number = message.number;
-                assert!(send(message), "nobody closes it");
-                ledger.note_sent(number);
-            }
-        })
-    };
-    (0..THREADS).map(one).collect()
 }
 
 /// Reserves room for some, and uses some of it.
@@ -243,28 +165,77 @@ async fn receive(mut receiver: mpsc::Receiver<Message>, ledger: Arc<Ledger>, mut
 
 #[test]
 fn no_message_and_no_room_is_lost_where_senders_and_receiver_give_up() {
-    let mut random = Random::new(seed());
-    for capacity in [1, 2, 16] {
-        let runtime = runtime_of(WORKERS);
-        let ledger = Arc::new(Ledger::default());
-        let count = messages_in_all() / 3 / (TASKS + THREADS);
-        let (sender, receiver) = mpsc::channel(capacity);
-        let receives = runtime.spawn(receive(receiver, ledger.clone(), random.fork()));
-        let threads = threads(&ledger, count, || {
-            let sender = sender.clone();
-            move |message| sender.blocking_send(message).is_ok()
-        });
-        let sends = tasks(&runtime, &mut random, |random| {
-            send(sender.clone(), ledger.clone(), random, count)
-        });
-        drop(sender);
-        all_end(sends);
-        for thread in threads {
-            thread.join().expect("a thread ends");
+    over(|runtime, mut random| {
+        for capacity in [1, 2, 16] {
+            let ledger = Arc::new(Ledger::default());
+            let count = operations_of_a_task() / 3;
+            let (sender, receiver) = mpsc::channel(capacity);
+            let receives = runtime.spawn(receive(receiver, ledger.clone(), random.fork()));
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let (sender, ledger) = (sender.clone(), ledger.clone());
+                    thread::spawn(move || {
+                        for _ in 0..count {
+                            let message = ledger.message();
+                            let number = message.number;
+                            assert!(sender.blocking_send(message).is_ok(), "the receiver is there");
+                            ledger.note_sent(number);
+                        }
+                    })
+                })
+                .collect();
+            let sends = Storm::begin(&runtime, &mut random, |random| {
+                send(sender.clone(), ledger.clone(), random, count)
+            });
+            drop(sender);
+            sends.wait();
+            for thread in threads {
+                thread.join().expect("a thread ends");
+            }
+            receives.wait().expect("the receiver ends");
+            ledger.is_balanced();
         }
+    });
+}
+
+#[test]
+fn no_message_of_a_channel_without_bounds_is_lost_where_the_receiver_gives_up() {
+    over(|runtime, mut random| {
+        let ledger = Arc::new(Ledger::default());
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let (also, mut choices) = (ledger.clone(), random.fork());
+        let receives = runtime.spawn(async move {
+            loop {
+                match with_patience(&mut choices, receiver.recv()).await {
+                    Some(Some(message)) => also.note_arrived(message),
+                    Some(None) => break,
+                    None => {}
+                }
+            }
+        });
+        let send = move |ledger: &Arc<Ledger>| {
+            let message = ledger.message();
+            ledger.note_sent(message.number);
+            assert!(sender.send(message).is_ok(), "the receiver is there");
+        };
+        let (sends, by_thread) = (send.clone(), ledger.clone());
+        let body = |mut random: Random| {
+            let (send, ledger) = (sends.clone(), ledger.clone());
+            async move {
+                for _ in 0..operations_of_a_task() {
+                    send(&ledger);
+                    // So that the receiver comes to wait.
+                    for _ in 0..random.below(4) {
+                        give_way().await;
+                    }
+                }
+            }
+        };
+        storm(&runtime, &mut random, body, move || send(&by_thread));
+        drop(sends);
         receives.wait().expect("the receiver ends");
         ledger.is_balanced();
-    }
+    });
 }
 
 /// Puts so often, or gives up.
@@ -296,66 +267,171 @@ async fn get(queue: Queue<Message>, ledger: Arc<Ledger>, mut random: Random) {
             ledger.note_arrived(message);
             queue.task_done().expect("it was put");
         } else {
-            yield_now().await;
+            give_way().await;
         }
     }
 }
 
 #[test]
 fn no_item_and_no_turn_is_lost_where_putters_and_getters_give_up() {
-    let mut random = Random::new(seed());
-    for queue in [Queue::new(2), Queue::lifo(3), Queue::priority(16), Queue::new(None)] {
-        let runtime = runtime_of(WORKERS);
-        let ledger = Arc::new(Ledger::default());
-        let count = messages_in_all() / 4 / (TASKS + THREADS);
-        let gets =
-            tasks(&runtime, &mut random, |random| get(queue.clone(), ledger.clone(), random));
-        let puts = tasks(&runtime, &mut random, |random| {
-            put(queue.clone(), ledger.clone(), random, count)
-        });
-        let threads = threads(&ledger, count, || {
-            let queue = queue.clone();
-            move |message| queue.put_blocking(message).is_ok()
-        });
-        all_end(puts);
-        for thread in threads {
-            thread.join().expect("a thread ends");
+    over(|runtime, mut random| {
+        for queue in [Queue::new(2), Queue::lifo(3), Queue::priority(16), Queue::new(None)] {
+            let ledger = Arc::new(Ledger::default());
+            let count = operations_of_a_task() / 4;
+            let gets = Storm::begin(&runtime, &mut random, |random| {
+                get(queue.clone(), ledger.clone(), random)
+            });
+            let puts = Storm::begin(&runtime, &mut random, |random| {
+                put(queue.clone(), ledger.clone(), random, count)
+            });
+            let threads: Vec<_> = (0..THREADS)
+                .map(|_| {
+                    let (queue, ledger) = (queue.clone(), ledger.clone());
+                    thread::spawn(move || {
+                        for _ in 0..count {
+                            let message = ledger.message();
+                            let number = message.number;
+                            assert!(queue.put_blocking(message).is_ok(), "the queue is open");
+                            ledger.note_sent(number);
+                        }
+                    })
+                })
+                .collect();
+            puts.wait();
+            for thread in threads {
+                thread.join().expect("a thread ends");
+            }
+            runtime.block_on(queue.join());
+            queue.shutdown(Shutdown::Drain);
+            gets.wait();
+            assert!(queue.is_empty());
+            ledger.is_balanced();
         }
-        runtime.block_on(queue.join());
-        queue.shutdown(Shutdown::Drain);
-        all_end(gets);
-        assert!(queue.is_empty());
-        ledger.is_balanced();
-    }
+    });
 }
 
 #[test]
 fn every_message_is_got_or_counted_as_missed_where_receivers_give_up() {
-    let mut random = Random::new(seed());
-    let runtime = runtime_of(WORKERS);
-    let count = messages_in_all() as u64 / 10;
-    let (sender, _) = broadcast::channel(8);
-    let receives = tasks(&runtime, &mut random, |mut random| {
-        let mut receiver = sender.subscribe();
-        async move {
-            let mut next = 0;
-            loop {
-                match with_patience(&mut random, receiver.recv()).await {
-                    Some(Ok(n)) => {
-                        assert_eq!(n, next, "in order, and each one");
-                        next += 1;
+    over(|runtime, mut random| {
+        let count = (operations() / TASKS) as u64;
+        let (sender, _) = broadcast::channel(8);
+        let receives = Storm::begin(&runtime, &mut random, |mut random| {
+            let mut receiver = sender.subscribe();
+            async move {
+                let mut next = 0;
+                loop {
+                    match with_patience(&mut random, receiver.recv()).await {
+                        Some(Ok(n)) => {
+                            assert_eq!(n, next, "in order, and each one");
+                            next += 1;
+                        }
+                        Some(Err(RecvError::Lagged(missed))) => next += missed,
+                        Some(Err(RecvError::Closed)) => break,
+                        None => {}
                     }
-                    Some(Err(RecvError::Lagged(missed))) => next += missed,
-                    Some(Err(RecvError::Closed)) => break,
-                    None => {}
+                }
+                assert_eq!(next, count, "messages got or missed");
+            }
+        });
+        runtime.block_on(async {
+            for n in 0..count {
+                assert_eq!(sender.send(n), Ok(TASKS));
+                // So that now and then all wait, and none has missed anything.
+                if random.below(4) == 0 {
+                    while !sender.is_empty() {
+                        yield_now().await;
+                    }
                 }
             }
-            assert_eq!(next, count, "messages got or missed");
-        }
+        });
+        drop(sender);
+        receives.wait();
     });
-    for n in 0..count {
-        assert_eq!(sender.send(n), Ok(TASKS));
-    }
-    drop(sender);
-    all_end(receives);
+}
+
+#[test]
+fn the_last_value_is_seen_by_all_where_receivers_give_up() {
+    /// How often the sender waits until all have seen what there is.
+    const EVERY: usize = 4;
+    over(|runtime, mut random| {
+        let count = operations() / TASKS;
+        let (sender, _) = watch::channel(0);
+        let seen = Arc::new(AtomicUsize::new(0));
+        let receives = Storm::begin(&runtime, &mut random, |mut random| {
+            let (mut receiver, seen) = (sender.subscribe(), seen.clone());
+            async move {
+                let mut last = 0;
+                loop {
+                    match with_patience(&mut random, receiver.changed()).await {
+                        Some(Ok(())) => {
+                            let value = *receiver.borrow_and_update();
+                            assert!(value > last, "{value} after {last}");
+                            last = value;
+                            if value % EVERY == 0 {
+                                seen.fetch_add(1, SeqCst);
+                            }
+                        }
+                        Some(Err(_)) => break,
+                        None => {}
+                    }
+                }
+                assert_eq!(last, count);
+            }
+        });
+        runtime.block_on(async {
+            for value in 1..=count {
+                sender.send(value).unwrap();
+                if value % EVERY == 0 {
+                    while seen.load(SeqCst) < value / EVERY * TASKS {
+                        yield_now().await;
+                    }
+                }
+            }
+        });
+        drop(sender);
+        receives.wait();
+    });
+}
+
+#[test]
+fn a_value_for_one_arrives_or_comes_back_where_receivers_give_up() {
+    over(|runtime, mut random| {
+        let ledger = Arc::new(Ledger::default());
+        // Sent, refused, never sent; received, heard of, given up.
+        let ends: Arc<[AtomicUsize; 6]> = Arc::default();
+        let (hand_out, mut handed_out) = mpsc::unbounded_channel::<oneshot::Sender<Message>>();
+        let (messages, counts, mut choices) = (ledger.clone(), ends.clone(), random.fork());
+        let sends = runtime.spawn(async move {
+            while let Some(sender) = handed_out.recv().await {
+                let end = match choices.below(4) {
+                    0 => 2,
+                    _ => usize::from(sender.send(messages.message()).is_err()),
+                };
+                counts[end].fetch_add(1, SeqCst);
+            }
+        });
+        Storm::begin(&runtime, &mut random, |mut random| {
+            let (ends, hand_out) = (ends.clone(), hand_out.clone());
+            async move {
+                for _ in 0..operations() / TASKS {
+                    let (sender, receiver) = oneshot::channel();
+                    assert!(hand_out.send(sender).is_ok());
+                    let end = match with_patience(&mut random, receiver).await {
+                        Some(Ok(_message)) => 3,
+                        Some(Err(_)) => 4,
+                        None => 5,
+                    };
+                    ends[end].fetch_add(1, SeqCst);
+                }
+            }
+        })
+        .wait();
+        drop(hand_out);
+        sends.wait().expect("the sender ends");
+        let [sent, refused, never, received, heard, given_up] =
+            ends.each_ref().map(|count| count.load(SeqCst));
+        assert_eq!(sent + refused + never, received + heard + given_up);
+        assert!(received <= sent && heard <= never && refused <= given_up);
+        assert_eq!(ledger.alive.load(SeqCst), 0, "messages that are left");
+    });
 }

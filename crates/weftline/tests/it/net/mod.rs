@@ -2,6 +2,10 @@
 
 mod connecting;
 mod flood;
+#[cfg(unix)]
+mod http;
+#[cfg(unix)]
+mod peers;
 mod server;
 mod shortage;
 mod tcp;

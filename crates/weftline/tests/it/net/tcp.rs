@@ -119,6 +119,42 @@ fn a_cancelled_read_loses_nothing() {
 }
 
 #[test]
+fn a_cancelled_write_has_written_a_beginning_and_the_stream_works_on() {
+    weftline::run(async {
+        let (client, server) = pair().await;
+        let much: Vec<_> = (0..20_000_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        let limit = Duration::from_millis(20);
+        assert!(timeout(limit, client.write_all(&much)).await.is_err(), "nobody reads");
+        let rest = weftline::spawn(async move {
+            client.write_all(b"the end").await.unwrap();
+        });
+        let mut all = Vec::new();
+        server.read_to_end(&mut all).await.unwrap();
+        let beginning = all.strip_suffix(b"the end").unwrap();
+        assert!(!beginning.is_empty() && much.starts_with(beginning));
+        rest.await.unwrap();
+    });
+}
+
+#[test]
+fn a_cancelled_accept_leaves_the_connection_to_the_next() {
+    weftline::run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for _ in 0..20 {
+            let limit = Duration::from_micros(200);
+            assert!(timeout(limit, listener.accept()).await.is_err());
+            let client = TcpStream::connect(address).await.unwrap();
+            let (_, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer, client.local_addr().unwrap());
+        }
+        drop(listener);
+        let refused = TcpStream::connect(address).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
 fn two_tasks_that_read_one_socket_both_progress() {
     weftline::run(async {
         let (client, server) = pair().await;
