@@ -16,6 +16,7 @@ mod counting;
 mod deterministic;
 mod eager;
 mod entry;
+mod files;
 #[expect(unsafe_code, reason = "a waker that tells when it is cloned")]
 mod foreign;
 #[cfg(target_os = "linux")]
