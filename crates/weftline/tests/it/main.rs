@@ -76,6 +76,7 @@ mod spans;
 mod spawn;
 #[cfg(target_os = "linux")]
 mod stalls;
+mod stdio;
 mod stranded;
 mod stress;
 mod stress_cancel;
