@@ -12,6 +12,8 @@ mod bytes;
 mod copy;
 pub(crate) mod delegate;
 mod duplex;
+#[cfg(unix)]
+mod pipe;
 mod pollable;
 mod read_error;
 mod send_file;
@@ -26,6 +28,8 @@ pub(crate) use bytes::poll_shared;
 pub use copy::{copy, copy_bidirectional};
 pub use duplex::{DuplexStream, duplex};
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+#[cfg(unix)]
+pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use pollable::Async;
 pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
 pub use send_file::{SendFileError, send_file};

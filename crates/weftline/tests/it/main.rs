@@ -47,6 +47,8 @@ mod own_threads;
 mod panics;
 mod par;
 mod permits;
+#[cfg(unix)]
+mod pipes;
 mod probe;
 #[cfg(unix)]
 mod process;
