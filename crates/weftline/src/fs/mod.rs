@@ -37,8 +37,6 @@
 //! std's error, with its number, is the source:
 //!
 //! ```
-//! use std::error::Error;
-//!
 //! # weftline::run(async {
 //! let error = weftline::fs::read("/none").await.unwrap_err();
 //! assert!(error.to_string().starts_with("cannot read /none: "));

@@ -42,8 +42,8 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// [`stderr`](crate::process::Child::stderr) of a child, that of [`pipe`], or [any descriptor](Self::from_fd) that is like one.
 ///
 /// It comes to its end when all processes that could write to it have closed it: a child, and
-/// those that the child has started and left behind. (A terminal whose other side is closed fails on Linux with the
-/// error that is told as an input/output error.) Also an [`AsyncRead`](futures_io::AsyncRead), as what it is and by
+/// those that the child has started and left behind. (A terminal whose other side is closed gives no end on Linux:
+/// there reading it fails, with an input/output error.) Also an [`AsyncRead`](futures_io::AsyncRead), as what it is and by
 /// reference. Unix only.
 pub struct PipeReader(Async<File>);
 
