@@ -24,6 +24,7 @@
 //! | [`time`] | sleeping, intervals, timeouts, deadlines |
 //! | [`sync`] | locks, and passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets and servers, any descriptor, buffered reading and writing |
+//! | [`fs`] | files and directories, on threads that may block |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
@@ -44,6 +45,7 @@ mod scheduler;
 pub mod cancel;
 #[doc(hidden)]
 pub mod foundation;
+pub mod fs;
 pub mod group;
 pub mod io;
 pub mod net;

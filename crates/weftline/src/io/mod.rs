@@ -1,5 +1,5 @@
 //! Streams of bytes, and descriptors that are awaited: [`BufReader`] and [`BufWriter`] for anything
-//! that is read and written, [`copy()`] between them, [`Async<T>`] for anything the system can poll.
+//! that is read and written, [`copy()`] between them, [`Async<T>`] for anything the system can poll, the standard streams.
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
 //! traits [`AsyncRead`], [`AsyncWrite`] and [`AsyncBufRead`] are those of the `futures-io` crate, so
@@ -12,9 +12,12 @@ mod bytes;
 mod copy;
 pub(crate) mod delegate;
 mod duplex;
+#[cfg(unix)]
+mod pipe;
 mod pollable;
 mod read_error;
 mod send_file;
+mod stdio;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -25,7 +28,10 @@ pub(crate) use bytes::poll_shared;
 pub use copy::{copy, copy_bidirectional};
 pub use duplex::{DuplexStream, duplex};
 pub use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+#[cfg(unix)]
+pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use pollable::Async;
 pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
 pub use send_file::{SendFileError, send_file};
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 pub(crate) use watch::{Assume, Direction, Kind, Place};

@@ -21,7 +21,7 @@ const PIECE_BYTES: u64 = 64 * 1024;
 ///
 /// On Linux the kernel passes them on (`sendfile`), and the program never sees them. Elsewhere, and where the kernel
 /// cannot, they are read by a thread for blocking jobs, and written. A socket lends
-/// itself with `as_async`.
+/// itself with `as_async`, a [`fs::File`](crate::fs::File) with `as_std`.
 ///
 /// # Errors
 ///
@@ -43,8 +43,8 @@ const PIECE_BYTES: u64 = 64 * 1024;
 /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
 /// # let stream = TcpStream::connect(listener.local_addr()?).await?;
 /// # let (theirs, _) = listener.accept().await?;
-/// let file = std::fs::File::open("Cargo.toml")?;
-/// let sent = weftline::io::send_file(stream.as_async(), &file, 1..8).await?;
+/// let file = weftline::fs::File::open("Cargo.toml").await?;
+/// let sent = weftline::io::send_file(stream.as_async(), file.as_std(), 1..8).await?;
 /// assert_eq!(sent, 7);
 /// # drop(stream);
 /// # let mut all = Vec::new();

@@ -222,12 +222,12 @@ impl Command {
             (process.stdin.take(), process.stdout.take(), process.stderr.take());
         // Should a pipe be refused below, nobody knows of the process: it ends.
         let mut care = Care { ward: Ward::new(process)?, kill_on_drop: true };
-        let stdin = stdin.map(PipeWriter::new).transpose()?;
+        let stdin = stdin.map(PipeWriter::from_fd).transpose()?;
         let stdout = match merged {
             Some(merged) => Some(merged),
-            None => stdout.map(PipeReader::new).transpose()?,
+            None => stdout.map(PipeReader::from_fd).transpose()?,
         };
-        let stderr = stderr.map(PipeReader::new).transpose()?;
+        let stderr = stderr.map(PipeReader::from_fd).transpose()?;
         care.kill_on_drop = self.kill_on_drop;
         Ok(Child { stdin, stdout, stderr, care })
     }
@@ -236,7 +236,7 @@ impl Command {
     fn merge(&mut self) -> io::Result<PipeReader> {
         let (reader, writer) = pipe()?;
         self.std.stdout(writer.try_clone()?).stderr(writer);
-        PipeReader::new(reader)
+        PipeReader::from_fd(reader)
     }
 
     /// Starts the process and waits for its end. It has begun when this returns; the future is its

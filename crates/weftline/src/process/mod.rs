@@ -48,11 +48,10 @@
 mod child;
 mod command;
 mod communicate;
-mod pipe;
 mod reaper;
 mod ward;
 
+pub use crate::io::{PipeReader, PipeWriter};
 pub use child::Child;
 pub use command::Command;
-pub use pipe::{PipeReader, PipeWriter};
 pub use std::process::{ExitStatus, Output, Stdio};

@@ -4,7 +4,7 @@ use super::handle::{Handle, NoRuntime};
 use crate::driver::Driver;
 use crate::driver::timers::Timers;
 use crate::scheduler::{index_here, local_timers, serve};
-use crate::task::{EnteredRoster, Pace, Roster, is_blocking};
+use crate::task::{self, EnteredRoster, JoinHandle, Pace, Roster, is_blocking};
 use std::cell::RefCell;
 use std::io;
 use std::marker::PhantomData;
@@ -74,6 +74,17 @@ pub(crate) fn is_on_worker() -> bool {
 /// The current runtime's driver.
 pub(crate) fn driver() -> io::Result<Arc<Driver>> {
     with(|handle| handle.instance.shared.driver.clone()).ok_or_else(|| io::Error::other(NoRuntime))
+}
+
+/// Has a blocking thread of the current runtime make a call that a future of the runtime's own waits for.
+/// It is made also while the runtime ends, as long as there is grace.
+#[track_caller]
+pub(crate) fn send_errand<T: Send + 'static>(
+    call: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    let errands = with(|handle| handle.instance.errands.clone());
+    let errands = errands.ok_or_else(|| io::Error::other(NoRuntime))?;
+    Ok(task::Builder::new().inherit_nothing().spawn_blocking_in(&errands, call))
 }
 
 /// The current runtime's time, or the system's outside of a runtime.

@@ -47,6 +47,10 @@ pub(super) struct Instance {
     /// The list of futures that threads block on. They end with their threads: shutting down
     /// neither cancels them nor waits for them.
     pub(super) driven: Arc<Roster>,
+    /// The list of the calls that blocking threads make for the runtime's own futures. A request to end is
+    /// not theirs, and what cleans up sends such calls while the runtime ends: they are waited for, and
+    /// cancelled only when the grace is over.
+    pub(super) errands: Arc<Roster>,
     /// Functions that wait to be called.
     pub(super) callbacks: Arc<Queue>,
     /// The runtime's threads that have not ended.
@@ -80,8 +84,9 @@ impl Instance {
                 Shared::new(options.workers, driver, hooks, blocking, options.time, stalls);
             let roster = || Arc::new(Roster::new(Box::new(Entrance(shared.clone()))));
             let rosters = (0..options.workers + OUTSIDE_ROSTERS).map(|_| roster()).collect();
-            let (driven, callbacks, threads) = (roster(), Arc::default(), Arc::default());
-            Self { rosters, driven, shared, callbacks, threads, options }
+            let (driven, errands) = (roster(), roster());
+            let (callbacks, threads) = (Arc::default(), Arc::default());
+            Self { rosters, driven, errands, shared, callbacks, threads, options }
         });
         let queues = queues.into_iter().enumerate();
         if let Time::Deterministic(_) = instance.options.time {
@@ -166,6 +171,11 @@ impl Instance {
         let mut tasks: Vec<_> = self.rosters.iter().flat_map(|roster| roster.tasks()).collect();
         tasks.sort_unstable_by_key(Task::id);
         tasks
+    }
+
+    /// The lists of all that is waited for when the runtime ends.
+    pub(super) fn awaited_rosters(&self) -> impl Iterator<Item = &Arc<Roster>> {
+        self.rosters.iter().chain([&self.errands])
     }
 
     /// Makes the calling thread run the workers of a deterministic runtime, which are this

@@ -231,6 +231,7 @@ fn refuse_and_cancel(instance: &Instance) {
     let rosters = &instance.rosters;
     // First all of them: a task that is cancelled below may spawn into any roster.
     rosters.iter().for_each(|roster| roster.admit(Admission::Closing));
+    instance.errands.admit(Admission::Ending);
     for task in instance.tasks() {
         task.cancel();
     }
@@ -239,13 +240,13 @@ fn refuse_and_cancel(instance: &Instance) {
 /// Waits until no task is left. Those born meanwhile were cancelled at birth, and are waited for
 /// in the next round.
 fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
-    let has_tasks = || instance.rosters.iter().any(|roster| roster.len() > 0);
+    let has_tasks = || instance.awaited_rosters().any(|roster| roster.len() > 0);
     if instance.shared.play_out(&|| !has_tasks(), deadline).is_err() {
         // A deterministic runtime that nobody runs any more: its tasks end where they can.
         return;
     }
     while has_tasks() {
-        for roster in &instance.rosters {
+        for roster in instance.awaited_rosters() {
             if !roster.wait_empty(deadline) {
                 return;
             }
@@ -256,8 +257,7 @@ fn wait_for_tasks(instance: &Instance, deadline: Option<Instant>) {
 /// The grace is over: nothing is polled any more. Reports those that have answered the request to
 /// end by something that takes longer.
 fn abort_the_rest(instance: &Instance) -> ShutdownReport {
-    let rosters = &instance.rosters;
-    rosters.iter().for_each(|roster| roster.admit(Admission::Closed));
+    instance.awaited_rosters().for_each(|roster| roster.admit(Admission::Closed));
     let mut survivors = survivors(instance);
     survivors.retain(|survivor| survivor.task.abort());
     ShutdownReport { survivors }
@@ -277,8 +277,9 @@ fn stop(instance: &Instance) {
 
 /// The tasks that have not ended.
 fn survivors(instance: &Instance) -> Vec<Survivor> {
-    let tasks = instance.tasks().into_iter();
-    tasks.map(|task| Survivor { status: task.status(), task }).collect()
+    let mut tasks: Vec<_> = instance.awaited_rosters().flat_map(|roster| roster.tasks()).collect();
+    tasks.sort_unstable_by_key(Task::id);
+    tasks.into_iter().map(|task| Survivor { status: task.status(), task }).collect()
 }
 
 impl ShutdownReport {

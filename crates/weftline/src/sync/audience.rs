@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 /// The wakers of those who wait. It does not know for what.
 #[derive(Debug, Default)]
-pub(super) struct Audience {
+pub(crate) struct Audience {
     /// Who is in.
     members: Mutex<Members>,
 }
@@ -28,7 +28,7 @@ struct Members {
 
 /// A place in a [`Audience`], or none yet.
 #[derive(Debug, Default)]
-pub(super) struct Place(Option<Taken>);
+pub(crate) struct Place(Option<Taken>);
 
 #[derive(Clone, Copy, Debug)]
 struct Taken {
@@ -47,12 +47,12 @@ impl Members {
 }
 
 impl Audience {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Wakes all who have entered.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         let mut members = self.members.lock();
         if members.wakers.is_empty() {
             return;
@@ -65,7 +65,7 @@ impl Audience {
     }
 
     /// From now on `waker` is woken with the others, and no longer an earlier one of that place.
-    pub(super) fn enter(&self, place: &mut Place, waker: &Waker) {
+    pub(crate) fn enter(&self, place: &mut Place, waker: &Waker) {
         if self.members.lock().at(place).is_some_and(|present| present.will_wake(waker)) {
             return;
         }
@@ -85,7 +85,7 @@ impl Audience {
     }
 
     /// Gives the place back.
-    pub(super) fn leave(&self, place: &mut Place) {
+    pub(crate) fn leave(&self, place: &mut Place) {
         let mut members = self.members.lock();
         let taken = place.0.take().filter(|taken| taken.round == members.round);
         let waker = taken.map(|taken| members.wakers.remove(taken.key));
@@ -95,7 +95,7 @@ impl Audience {
 
     /// Waits until `look` finds something. It is not called where the task's time slice is over: the
     /// task comes back then.
-    pub(super) fn poll_until<R>(
+    pub(crate) fn poll_until<R>(
         &self,
         place: &mut Place,
         cx: &mut Context<'_>,
@@ -110,7 +110,7 @@ impl Audience {
     }
 
     /// As [`Audience::poll_until`], as a future that gives its place back when it is dropped.
-    pub(super) async fn wait_until<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
+    pub(crate) async fn wait_until<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
         let mut member = Member { audience: self, place: Place::default() };
         std::future::poll_fn(|cx| self.poll_until(&mut member.place, cx, &mut look)).await
     }

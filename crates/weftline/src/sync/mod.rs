@@ -49,6 +49,7 @@ mod tests;
 mod waiter;
 pub mod watch;
 
+pub(crate) use audience::{Audience, Place};
 pub use barrier::{Barrier, BrokenBarrier};
 pub use condvar::Condvar;
 pub use event::Event;

@@ -50,6 +50,8 @@ pub(crate) enum Admission {
     Open,
     /// The runtime shuts down: they are taken and cancelled at once.
     Closing,
+    /// The runtime shuts down, and these are the calls of what cleans up: they are taken, and waited for.
+    Ending,
     /// The workers are gone: nothing will run any more.
     Closed,
 }

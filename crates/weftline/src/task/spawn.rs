@@ -547,7 +547,7 @@ unsafe fn enlist(task: RawTask, start: Start) {
     let admission = unsafe { header.roster.insert(task) };
     header.roster.task_spawned(task);
     match admission {
-        Admission::Open => {}
+        Admission::Open | Admission::Ending => {}
         Admission::Closing => {
             let cancel = header.state.cancel();
             debug_assert_eq!(cancel, Cancel::Noted, "the spawner owns a new task");

@@ -17,6 +17,7 @@ mod counting;
 mod deterministic;
 mod eager;
 mod entry;
+mod files;
 #[expect(unsafe_code, reason = "a waker that tells when it is cloned")]
 mod foreign;
 #[cfg(target_os = "linux")]
@@ -48,6 +49,8 @@ mod own_threads;
 mod panics;
 mod par;
 mod permits;
+#[cfg(unix)]
+mod pipes;
 mod pressure;
 mod probe;
 #[cfg(unix)]
@@ -78,6 +81,7 @@ mod spans;
 mod spawn;
 #[cfg(target_os = "linux")]
 mod stalls;
+mod stdio;
 mod storm;
 mod stranded;
 mod stress;

@@ -1,7 +1,8 @@
-//! This side of the pipes to a child.
+//! Pipes: those to a child, those within the process, FIFOs and terminals.
 
-use crate::io::Async;
-use crate::io::delegate::delegate_read;
+use super::Async;
+use super::delegate::delegate_read;
+use crate::platform::processes;
 use futures_io::AsyncWrite;
 use std::fmt;
 use std::fs::File;
@@ -11,23 +12,83 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 
-/// Where a child's output is read: its [`stdout`](super::Child::stdout) or
-/// [`stderr`](super::Child::stderr).
+/// Makes a pipe: what is written to one end is read from the other. Neither is inherited by child processes, but for
+/// one that is made the `Stdio` of a [`Command`](crate::process::Command).
 ///
-/// It comes to its end when all processes that could write to it have closed it: the child, and
-/// those that the child has started and left behind. Also an [`AsyncRead`](futures_io::AsyncRead), as what it is and by
-/// reference.
+/// Within the process [`duplex`](super::duplex()) is cheaper. Unix only.
+///
+/// # Errors
+///
+/// Whatever the system says, such as that there are too many descriptors; and outside of a runtime.
+///
+/// # Examples
+///
+/// ```
+/// # weftline::run(async {
+/// let (reader, writer) = weftline::io::pipe()?;
+/// writer.write_all(b"hello").await?;
+/// drop(writer);
+/// let mut all = Vec::new();
+/// reader.read_to_end(&mut all).await?;
+/// assert_eq!(all, b"hello");
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = processes::pipe()?;
+    Ok((PipeReader::from_fd(reader)?, PipeWriter::from_fd(writer)?))
+}
+
+/// The end of a pipe that is read: the [`stdout`](crate::process::Child::stdout) or
+/// [`stderr`](crate::process::Child::stderr) of a child, that of [`pipe`], or [any descriptor](Self::from_fd) that is like one.
+///
+/// It comes to its end when all processes that could write to it have closed it: a child, and
+/// those that the child has started and left behind. (A terminal whose other side is closed gives no end on Linux:
+/// there reading it fails, with an input/output error.) Also an [`AsyncRead`](futures_io::AsyncRead), as what it is and by
+/// reference. Unix only.
 pub struct PipeReader(Async<File>);
 
-/// Where a child's input is written: its [`stdin`](super::Child::stdin).
+/// The end of a pipe that is written: the [`stdin`](crate::process::Child::stdin) of a child, that of [`pipe`], or
+/// [any descriptor](Self::from_fd) that is like one.
 ///
-/// Dropping it closes the pipe, so that the child reads the end. Also an [`AsyncWrite`], as what it
-/// is and by reference; `poll_close` closes the pipe, where it is not by reference.
+/// Dropping it closes the pipe, so that the other side reads the end. Also an [`AsyncWrite`], as what it
+/// is and by reference; `poll_close` closes the pipe, where it is not by reference. Unix only.
 pub struct PipeWriter(Option<Async<File>>);
 
 impl PipeReader {
-    /// Makes a descriptor of a pipe one to wait for.
-    pub(super) fn new(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
+    /// Reads from an open descriptor: a pipe, a FIFO, a terminal, a device.
+    ///
+    /// It is put into non-blocking mode, and so are its duplicates, in other processes too.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says where it cannot be waited for, such as a regular file on Linux; and outside of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// A FIFO; opening one waits for the other side.
+    ///
+    /// ```
+    /// # weftline::run(async {
+    /// use weftline::fs::{self, File, OpenOptions};
+    /// use weftline::io::{PipeReader, PipeWriter};
+    ///
+    /// let dir = fs::TempDir::new().await?;
+    /// let path = dir.path().join("fifo");
+    /// assert!(weftline::process::Command::new("mkfifo").arg(&path).status().await?.success());
+    ///
+    /// let there = path.clone();
+    /// let writing = weftline::spawn(async move {
+    ///     let fifo = OpenOptions::new().write(true).open(there).await?;
+    ///     PipeWriter::from_fd(fifo.into_std().await?)?.write_all(b"hello").await
+    /// });
+    /// let reader = PipeReader::from_fd(File::open(path).await?.into_std().await?)?;
+    /// let mut all = Vec::new();
+    /// reader.read_to_end(&mut all).await?;
+    /// assert_eq!(all, b"hello");
+    /// writing.await.unwrap()?;
+    /// # dir.close().await }).unwrap();
+    /// ```
+    pub fn from_fd(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
         Async::new(File::from(pipe.into())).map(Self)
     }
 
@@ -103,8 +164,38 @@ impl PipeReader {
 }
 
 impl PipeWriter {
-    /// Makes a descriptor of a pipe one to wait for.
-    pub(super) fn new(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
+    /// Writes to an open descriptor: a pipe, a FIFO, a terminal, a device.
+    ///
+    /// It is put into non-blocking mode, and so are its duplicates, in other processes too.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says where it cannot be waited for, such as a regular file on Linux; and outside of a runtime.
+    ///
+    /// # Examples
+    ///
+    /// A terminal is read and written by two descriptors of it; here it is a pair that another program could be given.
+    ///
+    /// ```
+    /// # weftline::run(async {
+    /// use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    /// use weftline::io::{BufReader, PipeReader, PipeWriter};
+    ///
+    /// let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    /// grantpt(&master)?;
+    /// unlockpt(&master)?;
+    /// let name = ptsname(&master, Vec::new())?.into_string().unwrap();
+    /// let mut terminal = std::fs::OpenOptions::new().read(true).write(true).open(name)?;
+    ///
+    /// let keyboard = PipeWriter::from_fd(master.try_clone()?)?;
+    /// let mut screen = BufReader::new(PipeReader::from_fd(master)?);
+    /// keyboard.write_all(b"hello\n").await?;
+    /// assert_eq!(screen.read_line().await?, b"hello\r\n"); // the echo
+    /// std::io::Write::write_all(&mut terminal, b"bye\n")?;
+    /// assert_eq!(screen.read_line().await?, b"bye\r\n");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub fn from_fd(pipe: impl Into<OwnedFd>) -> io::Result<Self> {
         Async::new(File::from(pipe.into())).map(|io| Self(Some(io)))
     }
 
@@ -209,7 +300,7 @@ impl AsyncWrite for PipeWriter {
         Poll::Ready(Ok(()))
     }
 
-    /// Closes the pipe: the child reads the end.
+    /// Closes the pipe: the other side reads the end.
     fn poll_close(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0 = None;
         Poll::Ready(Ok(()))

@@ -1,0 +1,292 @@
+//! What a [`File`] does on another thread, one trip at a time.
+//!
+//! A file holds the trip that is under way, and each call waits for it first: so calls happen in their order, and what comes of a
+//! trip whose caller has gone is there for the next one. Only the poll that makes a trip out of a call
+//! takes anything from its caller.
+
+use super::File;
+use crate::fs::errand::Errand;
+use crate::task::budget;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem;
+use std::task::{Context, Poll, ready};
+use std::{fmt, fs};
+
+/// How many bytes a trip moves at most. Value picked out of thin air: copying them takes longer than the
+/// way to the other thread.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Bytes that were read and that nobody has taken.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// They are in here, from `start` to `end`. It is kept, since clearing a new one for each trip takes
+    /// as long as reading.
+    bytes: Vec<u8>,
+    /// Where they begin.
+    start: usize,
+    /// Where they end.
+    end: usize,
+}
+
+impl Ahead {
+    fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// How far the place of the file is ahead of its reader.
+    pub(super) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start += count;
+    }
+
+    fn clear(&mut self) {
+        self.end = self.start;
+    }
+}
+
+/// A trip that is under way.
+pub(super) enum Trip {
+    Reading(Errand<(Vec<u8>, io::Result<usize>)>),
+    Writing(Errand<Result<Written, Unwritten>>),
+    Seeking(SeekFrom, Errand<io::Result<u64>>),
+}
+
+/// What comes back from a trip that wrote.
+pub(super) struct Written {
+    /// What was to be written.
+    bytes: Vec<u8>,
+    /// Before that the place was moved back to where the reader is.
+    moved_back: bool,
+    /// How much of it was written.
+    count: usize,
+}
+
+/// What comes back from one that did not.
+pub(super) struct Unwritten {
+    /// What was to be written.
+    bytes: Vec<u8>,
+    /// Before that the place was moved back to where the reader is.
+    moved_back: bool,
+    /// Why it was not.
+    error: io::Error,
+}
+
+/// What has come of a trip.
+pub(super) enum Outcome {
+    Read(io::Result<usize>),
+    /// Of writing the bytes that are in `File::wrote`.
+    Wrote(io::Result<usize>),
+    Sought(SeekFrom, io::Result<u64>),
+}
+
+impl File {
+    /// Waits for the trip that is under way. None: there is none.
+    pub(super) fn poll_trip(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let outcome = match &mut self.trip {
+            None => return Poll::Ready(None),
+            Some(Trip::Reading(errand)) => {
+                let result = ready!(errand.poll(cx)).and_then(|(bytes, result)| {
+                    let end = *result.as_ref().unwrap_or(&0);
+                    self.ahead = Ahead { bytes, start: 0, end };
+                    result
+                });
+                Outcome::Read(result)
+            }
+            Some(Trip::Writing(errand)) => {
+                let (bytes, moved_back, result) = match ready!(errand.poll(cx)) {
+                    Ok(Ok(back)) => (back.bytes, back.moved_back, Ok(back.count)),
+                    Ok(Err(back)) => (back.bytes, back.moved_back, Err(back.error)),
+                    Err(error) => (Vec::new(), false, Err(error)),
+                };
+                self.wrote = bytes;
+                if moved_back {
+                    self.ahead.clear();
+                }
+                Outcome::Wrote(result)
+            }
+            Some(Trip::Seeking(to, errand)) => {
+                let result = ready!(errand.poll(cx)).and_then(|result| result);
+                if result.is_ok() {
+                    self.ahead.clear();
+                }
+                Outcome::Sought(*to, result)
+            }
+        };
+        self.trip = None;
+        Poll::Ready(Some(outcome))
+    }
+
+    /// Waits for what callers have left, and keeps what it failed with.
+    pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(outcome) = ready!(self.poll_trip(cx)) {
+            self.note_left(outcome);
+        }
+        Poll::Ready(())
+    }
+
+    /// Nobody waits for this any more: an error is for whoever writes or flushes next.
+    fn note_left(&mut self, outcome: Outcome) {
+        if let Outcome::Wrote(Err(error)) = outcome {
+            self.failure = Some(error);
+        }
+    }
+
+    /// Waits until there is something to read, of which a trip brings up to `wanted` bytes. Empty: the end.
+    pub(super) fn poll_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        wanted: usize,
+    ) -> Poll<io::Result<&[u8]>> {
+        ready!(budget::poll_proceed(cx));
+        loop {
+            match ready!(self.poll_trip(cx)) {
+                Some(Outcome::Read(result)) => {
+                    if result? == 0 {
+                        return Poll::Ready(Ok(&[]));
+                    }
+                }
+                Some(outcome) => self.note_left(outcome),
+                None if self.ahead.len() > 0 => return Poll::Ready(Ok(self.ahead.unread())),
+                None => self.trip = Some(self.start_reading(wanted)?),
+            }
+        }
+    }
+
+    /// So many bytes of what is ahead were taken.
+    pub(super) fn consume_ahead(&mut self, count: usize) {
+        self.ahead.consume(count);
+    }
+
+    fn start_reading(&mut self, wanted: usize) -> io::Result<Trip> {
+        let mut bytes = mem::take(&mut self.ahead).bytes;
+        let wanted = wanted.min(MOST_BYTES);
+        if bytes.len() < wanted {
+            bytes.resize(wanted, 0);
+        }
+        let file = self.file.clone();
+        let read = move || {
+            let result = again(|| (&*file).read(&mut bytes[..wanted]));
+            (bytes, result)
+        };
+        Errand::send(read).map(Trip::Reading)
+    }
+
+    /// Writes some of `data`. A trip that writes the same is taken for this call's own: that of one that was
+    /// cancelled counts as not made.
+    pub(super) fn poll_write_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(budget::poll_proceed(cx));
+        loop {
+            match ready!(self.poll_trip(cx)) {
+                Some(Outcome::Wrote(result)) => {
+                    let is_own = data.starts_with(&self.wrote);
+                    match result {
+                        Ok(_) if !is_own => {}
+                        result => return Poll::Ready(result),
+                    }
+                }
+                Some(outcome) => self.note_left(outcome),
+                None => {
+                    if let Some(error) = self.failure.take() {
+                        return Poll::Ready(Err(error));
+                    }
+                    if data.is_empty() {
+                        return Poll::Ready(Ok(0));
+                    }
+                    self.trip = Some(self.start_writing(data)?);
+                }
+            }
+        }
+    }
+
+    fn start_writing(&mut self, data: &[u8]) -> io::Result<Trip> {
+        let mut bytes = mem::take(&mut self.wrote);
+        bytes.clear();
+        bytes.extend_from_slice(&data[..data.len().min(MOST_BYTES)]);
+        let (file, ahead) = (self.file.clone(), self.ahead.len());
+        let write = move || {
+            let moved_back = match move_back(&file, ahead) {
+                Ok(moved_back) => moved_back,
+                Err(error) => return Err(Unwritten { bytes, moved_back: false, error }),
+            };
+            match again(|| (&*file).write(&bytes)) {
+                Ok(count) => Ok(Written { bytes, moved_back, count }),
+                Err(error) => Err(Unwritten { bytes, moved_back, error }),
+            }
+        };
+        Errand::send(write).map(|errand| Trip::Writing(errand.report_error()))
+    }
+
+    /// Moves the place.
+    pub(super) fn poll_seek_to(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: SeekFrom,
+    ) -> Poll<io::Result<u64>> {
+        loop {
+            match ready!(self.poll_trip(cx)) {
+                Some(Outcome::Sought(there, result)) if there == to => return Poll::Ready(result),
+                Some(outcome) => self.note_left(outcome),
+                None => {
+                    let (file, ahead) = (self.file.clone(), self.ahead.len());
+                    let seek = move || (&*file).seek(seen_by_reader(to, ahead)?);
+                    self.trip = Some(Trip::Seeking(to, Errand::send(seek)?));
+                }
+            }
+        }
+    }
+
+    /// Waits until all is written that was to be. Fails with what a caller did not wait for.
+    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_settled(cx));
+        Poll::Ready(self.failure.take().map_or(Ok(()), Err))
+    }
+}
+
+/// Calls again what a signal has interrupted.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Moves the place of a file back by so many bytes. False: it has none, as a terminal, and they remain to be
+/// read.
+pub(super) fn move_back(mut file: &fs::File, count: usize) -> io::Result<bool> {
+    if count == 0 {
+        return Ok(true);
+    }
+    match file.seek(seen_by_reader(SeekFrom::Current(0), count)?) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A place that is counted from where the reader is, for a file whose place is ahead of it.
+fn seen_by_reader(to: SeekFrom, ahead: usize) -> io::Result<SeekFrom> {
+    let SeekFrom::Current(offset) = to else { return Ok(to) };
+    let ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
+    match offset.checked_sub(ahead) {
+        Some(offset) => Ok(SeekFrom::Current(offset)),
+        None => {
+            let text = format!("there is no place {offset} bytes from this one");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+        }
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a write whose caller has gone failed: {}", self.error)
+    }
+}
