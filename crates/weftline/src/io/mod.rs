@@ -1,5 +1,6 @@
 //! Streams of bytes, and descriptors that are awaited: [`BufReader`] and [`BufWriter`] for anything
-//! that is read and written, [`copy()`] between them, [`Async<T>`] for anything the system can poll.
+//! that is read and written, [`copy()`] between them, [`split()`] and [`join`], [`Async<T>`] for anything the
+//! system can poll.
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
 //! traits [`AsyncRead`], [`AsyncWrite`] and [`AsyncBufRead`] are those of the `futures-io` crate, so
@@ -15,6 +16,7 @@ mod duplex;
 mod pollable;
 mod read_error;
 mod send_file;
+mod split;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -28,4 +30,5 @@ pub use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 pub use pollable::Async;
 pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
 pub use send_file::{SendFileError, send_file};
+pub use split::{Join, ReadHalf, WriteHalf, join, split};
 pub(crate) use watch::{Assume, Direction, Kind, Place};

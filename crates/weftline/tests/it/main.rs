@@ -24,6 +24,7 @@ mod fork;
 mod fork_join;
 mod gather;
 mod group;
+mod halves;
 mod handed_on;
 mod hooks;
 #[cfg(target_os = "linux")]
