@@ -25,6 +25,7 @@
 //! | [`sync`] | locks, and passing values between tasks and threads |
 //! | [`net`], [`io`] | sockets and servers, any descriptor, buffered reading and writing |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
+//! | `tls` | encrypted streams, with the feature `tls` |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
 //! not here, such as joining and racing futures that borrow, comes from futures-lite or futures-util;
@@ -56,6 +57,8 @@ pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,

@@ -84,6 +84,8 @@ mod submitting;
 mod task_set;
 mod threads;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod virtual_time;
 mod watch;
 mod writing;
