@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Reads what the other side has written. Zero is the end that it has said.
+    /// Reads what the other side has written. Zero is the end that it has said, or that `buf` is empty.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -219,8 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        // An empty read must not wait.
-        if buf.is_empty() { Poll::Ready(Ok(0)) } else { self.session.poll_read(cx, buf) }
+        self.session.poll_read(cx, buf)
     }
 }
 

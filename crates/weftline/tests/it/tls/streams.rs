@@ -93,6 +93,7 @@ fn an_end_that_was_said_is_one_and_the_other_direction_goes_on() {
         client.close().await.unwrap();
         let error = client.write_all(b"more").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(error.to_string(), "the stream is closed for writing");
         let mut all = Vec::new();
         BufReader::new(&mut server).read_to_end(&mut all).await.unwrap();
         assert_eq!(all, b"question");
