@@ -3,6 +3,9 @@
 //! The halves share the stream: whoever is polled takes it, and puts it back before the poll ends. No
 //! lock is held meanwhile, so that a half which finds it taken waits as for anything else, by its waker.
 
+#[cfg(test)]
+mod tests;
+
 use super::{AsyncRead, AsyncWrite};
 use crate::platform::Mutex;
 use std::fmt;
@@ -85,10 +88,10 @@ impl<S> ReadHalf<S> {
     #[must_use]
     pub fn unsplit(self, writer: WriteHalf<S>) -> S {
         assert!(Arc::ptr_eq(&self.whole, &writer.whole), "the two halves are of different streams");
-        drop(writer);
-        match Arc::try_unwrap(self.whole).map(|whole| whole.place.into_inner().stream) {
-            Ok(Some(stream)) => *stream,
-            _ => unreachable!("a stream has two halves, and neither is being polled"),
+        let stream = self.whole.place.lock().stream.take();
+        match stream {
+            Some(stream) => *stream,
+            None => unreachable!("neither half is being polled: both are here"),
         }
     }
 }
