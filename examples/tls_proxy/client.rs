@@ -19,6 +19,8 @@ use weftline::{catch_cancel, group};
 const PLAIN_LINES: usize = 8;
 /// How long such a line may be.
 const PLAIN_LINE_BYTES: usize = 512;
+/// How long a client may take for the last words.
+const GOODBYE: Duration = Duration::from_secs(5);
 /// How the proxy calls itself.
 const NAME: &str = ":tls_proxy";
 
@@ -89,8 +91,7 @@ impl Proxy {
         let writer = Arc::new(Mutex::new(BufWriter::new(writer)));
         let result = self.forward(reader, writer.clone()).await;
         if let Err(error) = &result {
-            // A client that is gone does not hear it.
-            let _ = say_last(&writer, error).await;
+            say_last(&writer, error).await;
         }
         result
     }
@@ -112,7 +113,7 @@ impl Proxy {
             Ok(Err(failed)) => Err(failed.leaves().cloned().collect::<Vec<_>>().join("; ")),
             Err(_asked) => {
                 // No failure, and so told to the client alone.
-                let _ = say_last(&client, "the proxy ends").await;
+                say_last(&client, "the proxy ends").await;
                 Ok(())
             }
         }
@@ -181,9 +182,12 @@ async fn pass_on<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     }
 }
 
-/// Tells a client why it ends, and ends.
-async fn say_last(client: &ClientWriter, why: &str) -> io::Result<()> {
-    let mut client = client.lock().await;
-    client.write_all(format!("ERROR :{why}\r\n").as_bytes()).await?;
-    client.close().await
+/// Tells a client why it ends, and ends. One that is gone, or reads nothing, does not hear it.
+async fn say_last(client: &ClientWriter, why: &str) {
+    let saying = async {
+        let mut client = client.lock().await;
+        client.write_all(format!("ERROR :{why}\r\n").as_bytes()).await?;
+        client.close().await
+    };
+    let _: Result<io::Result<()>, _> = timeout(GOODBYE, saying).await;
 }
