@@ -14,7 +14,7 @@ pub const FOLDER: &str = "crates/weftline/src/";
 pub const TOP: usize = 5;
 
 /// Each module of the runtime and its layer.
-pub const LAYERS: [(&str, usize); 18] = [
+pub const LAYERS: [(&str, usize); 19] = [
     ("platform", 0),
     ("job", 1),
     ("task", 2),
@@ -29,6 +29,7 @@ pub const LAYERS: [(&str, usize); 18] = [
     ("io", TOP),
     ("net", TOP),
     ("time", TOP),
+    ("tls", TOP),
     ("sync", TOP),
     ("fs", TOP),
     ("process", TOP),

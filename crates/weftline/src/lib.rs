@@ -26,6 +26,7 @@
 //! | [`net`], [`io`] | sockets and servers, any descriptor, buffered reading and writing |
 //! | [`fs`] | files and directories, on threads that may block |
 //! | [`process`], [`signal`] | child processes; Ctrl-C and the other signals |
+//! | `tls` | encrypted streams, with the feature `tls` |
 //!
 //! Sockets have the traits of `futures-io`, and futures and streams are those of the ecosystem: what is
 //! not here, such as joining and racing futures that borrow, comes from futures-lite or futures-util;
@@ -57,6 +58,8 @@ pub mod signal;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use cancel::{
     Cancelled, ExitStack, catch_cancel, checkpoint, exit_stack, finally, shield, uncancellable,

@@ -1,5 +1,6 @@
 //! Streams of bytes, and descriptors that are awaited: [`BufReader`] and [`BufWriter`] for anything
-//! that is read and written, [`copy()`] between them, [`Async<T>`] for anything the system can poll, the standard streams.
+//! that is read and written, [`copy()`] between them, [`split()`] and [`join`], [`Async<T>`] for anything the
+//! system can poll, the standard streams.
 //!
 //! Sockets have types of their own in [`net`](crate::net), which are built on [`Async`]. The
 //! traits [`AsyncRead`], [`AsyncWrite`] and [`AsyncBufRead`] are those of the `futures-io` crate, so
@@ -17,6 +18,7 @@ mod pipe;
 mod pollable;
 mod read_error;
 mod send_file;
+mod split;
 mod stdio;
 #[cfg(test)]
 mod tests;
@@ -33,5 +35,6 @@ pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use pollable::Async;
 pub use read_error::{IncompleteRead, LimitOverrun, ReadError};
 pub use send_file::{SendFileError, send_file};
+pub use split::{Join, ReadHalf, WriteHalf, join, split};
 pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 pub(crate) use watch::{Assume, Direction, Kind, Place};

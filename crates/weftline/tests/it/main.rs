@@ -26,6 +26,7 @@ mod fork;
 mod fork_join;
 mod gather;
 mod group;
+mod halves;
 mod handed_on;
 mod hooks;
 #[cfg(target_os = "linux")]
@@ -92,6 +93,8 @@ mod submitting;
 mod task_set;
 mod threads;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod virtual_time;
 mod watch;
 mod writing;

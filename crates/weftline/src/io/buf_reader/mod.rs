@@ -10,7 +10,7 @@ mod search;
 
 pub use lines::Lines;
 
-use super::{AsyncBufRead, AsyncRead, IncompleteRead, LimitOverrun, ReadError};
+use super::{AsyncBufRead, AsyncRead, AsyncWrite, IncompleteRead, LimitOverrun, ReadError};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -33,7 +33,8 @@ const KEPT_BYTES: usize = 4 * READ_BYTES;
 /// none mistakes the silence behind it for an end.
 ///
 /// The source is anything with the trait [`AsyncRead`], which must be [`Unpin`] (`Box::pin` makes it
-/// so): a socket, one half of it, a reference to it.
+/// so): a socket, one half of it, a reference to it. Where the source can be written to, so can the
+/// reader, which passes that on: together with what it has read it is still a stream.
 ///
 /// # Examples
 ///
@@ -529,6 +530,24 @@ impl<R: AsyncRead + Unpin> AsyncBufRead for BufReader<R> {
 
     fn consume(mut self: Pin<&mut Self>, count: usize) {
         self.take(count);
+    }
+}
+
+impl<R: AsyncWrite + Unpin> AsyncWrite for BufReader<R> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.source).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.source).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.source).poll_close(cx)
     }
 }
 
