@@ -47,6 +47,7 @@ pub(super) struct Refusal {
 }
 
 /// What a failed accept means.
+#[derive(Debug, PartialEq, Eq)]
 enum Failure {
     /// That connection is gone; the next may do.
     OfOne,
@@ -120,12 +121,31 @@ impl Patience {
 }
 
 fn judge(error: &io::Error) -> Failure {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, OutOfMemory};
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+        OutOfMemory,
+    };
     match (error.kind(), error.raw_os_error()) {
         (ConnectionAborted | ConnectionReset, _) => Failure::OfOne,
+        // Linux tells of what has befallen a connection's network by the call that accepts it.
+        (NetworkDown | NetworkUnreachable | HostUnreachable, _) => Failure::OfOne,
         (_, Some(libc::EPROTO)) => Failure::OfOne,
         (OutOfMemory, _) => Failure::Shortage,
         (_, Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) => Failure::Shortage,
         _ => Failure::OfAll,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_befell_one_connection_says_nothing_of_the_listener() {
+        use io::ErrorKind::{HostUnreachable, InvalidInput, NetworkDown, OutOfMemory};
+        let of = |kind: io::ErrorKind| judge(&kind.into());
+        assert_eq!([of(NetworkDown), of(HostUnreachable)], [Failure::OfOne, Failure::OfOne]);
+        assert_eq!([of(OutOfMemory), of(InvalidInput)], [Failure::Shortage, Failure::OfAll]);
+        assert_eq!(judge(&io::Error::from_raw_os_error(libc::EMFILE)), Failure::Shortage);
     }
 }
