@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 /// What the system said, and about which path.
-#[derive(Debug)]
 struct Failure {
     /// What was to be done, as in "cannot open".
     doing: &'static str,
@@ -37,6 +36,13 @@ impl fmt::Display for Failure {
             write!(f, " to {}", to.display())?;
         }
         write!(f, ": {}", self.error)
+    }
+}
+
+/// The same text: it is what a `main` shows that ends with the error.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -50,7 +50,7 @@ const ENTRIES: usize = 64;
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
     let open = move || {
-        let entries = fs::read_dir(&path).map_err(at("read", &path, None))?;
+        let entries = fs::read_dir(&path).map_err(at("read the directory", &path, None))?;
         Ok(Batch::read(entries))
     };
     call(open).await.map(|batch| ReadDir { batch, trip: None })

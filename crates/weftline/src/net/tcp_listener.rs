@@ -148,9 +148,14 @@ impl TcpListener {
     }
 
     /// Waits for a connection as the one that does so.
-    pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        let accepted = self.io.poll_single(Direction::Read, cx, accept);
-        accepted.map(|found| TcpStream::from_nonblocking(found?.0))
+    pub(super) fn poll_accept(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        self.io.poll_single(Direction::Read, cx, accept).map(|found| {
+            let (stream, peer) = found?;
+            Ok((TcpStream::from_nonblocking(stream)?, peer))
+        })
     }
 
     /// The connections as a stream that never ends, each as [`accept`](TcpListener::accept) gives

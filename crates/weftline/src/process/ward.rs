@@ -56,6 +56,15 @@ enum End {
     Lost,
 }
 
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Lost => f.write_str("somebody else has its status"),
+        }
+    }
+}
+
 impl Ward {
     /// Takes a new child into care. Where nobody can wait for it, it is ended.
     pub(super) fn new(process: Child) -> io::Result<Arc<Self>> {
@@ -208,8 +217,8 @@ impl Ward {
     }
 
     /// A process that has ended gets no signals.
-    fn gone(&self, how: &dyn fmt::Debug) -> io::Error {
-        let text = format!("no such process: {} has ended ({how:?})", self.pid);
+    fn gone(&self, how: &dyn fmt::Display) -> io::Error {
+        let text = format!("no such process: {} has ended ({how})", self.pid);
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 

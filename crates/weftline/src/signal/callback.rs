@@ -6,6 +6,7 @@ use crate::platform::signals::{Listening, listen};
 use crate::runtime::Handle;
 use std::fmt;
 use std::io;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -36,10 +37,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// drop(registration);
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[track_caller]
 pub fn on_signal(
     kind: Kind,
     function: impl Fn() + Send + Sync + 'static,
 ) -> io::Result<Registration> {
+    let at = Location::caller();
     kind.check_catchable()?;
     let handle = Handle::try_current().map_err(io::Error::other)?;
     let function = Arc::new(function);
@@ -48,7 +51,7 @@ pub fn on_signal(
         let is_over = is_over.clone();
         Arc::new(move || {
             let (function, is_over) = (function.clone(), is_over.clone());
-            handle.call_soon(move || {
+            handle.call_soon_for(at, move || {
                 // Acquire: pairs with the Release in `drop` of `Registration`.
                 if !is_over.load(Ordering::Acquire) {
                     function();

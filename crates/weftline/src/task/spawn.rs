@@ -313,7 +313,20 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let at = Location::caller();
+        self.spawn_for(Location::caller(), future)
+    }
+
+    /// As [`spawn`], on behalf of whoever stands at the given place.
+    #[inline]
+    pub(crate) fn spawn_for<F>(
+        self,
+        at: &'static Location<'static>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         // SAFETY: `Send` future and output: any worker may run it.
         unsafe { self.start(at, current_roster("spawn"), Home::ANY, future) }
     }

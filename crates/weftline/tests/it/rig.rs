@@ -54,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) task: Option<Id>,
     pub(crate) name: Option<String>,
     pub(crate) line: Option<u32>,
+    /// The whole report, as it is printed.
+    pub(crate) text: String,
 }
 
 impl Reports {
@@ -72,6 +74,7 @@ impl Reports {
             task: unhandled.task_id(),
             name: unhandled.task_name().map(str::to_owned),
             line: unhandled.spawned_at().map(|place| place.line()),
+            text: unhandled.to_string(),
         };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(report);
     }

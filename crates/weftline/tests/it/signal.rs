@@ -109,13 +109,18 @@ fn a_handler_that_panics_is_reported_and_called_again() {
     let (builder, reports) = Reports::collect(Runtime::builder().workers(2));
     let runtime = builder.build().unwrap();
     let _entered = runtime.handle().enter();
-    let registration = on_signal(Kind::USER1, || crate::rig::panic_on_purpose("in a handler"));
+    let panics = || crate::rig::panic_on_purpose("in a handler");
+    let (registration, line) = (on_signal(Kind::USER1, panics), line!());
     let count = || reports.all().len();
     for n in 1..=3 {
         send(Sent::USR1);
         eventually("it is reported", || count() == n);
     }
-    assert!(reports.all().iter().all(|report| report.kind == UnhandledKind::CallbackPanicked));
+    for report in reports.all() {
+        assert_eq!(report.kind, UnhandledKind::CallbackPanicked);
+        let place = format!("signal.rs:{line}:");
+        assert!(report.text.contains(&place), "{}", report.text);
+    }
     drop(registration);
 }
 

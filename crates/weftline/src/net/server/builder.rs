@@ -11,6 +11,7 @@ use std::fmt::{self, Display};
 use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -71,6 +72,7 @@ type AcceptErrorHook = Arc<dyn Fn(&io::Error) + Send + Sync>;
 /// server.graceful_shutdown(Duration::from_secs(1)).await;
 /// # io::Result::Ok(()) }).unwrap();
 /// ```
+#[track_caller]
 pub fn serve<H, F, E>(address: impl ToSocketAddrs, handler: H) -> Serve<H>
 where
     H: Fn(TcpStream) -> F + Send + Sync + 'static,
@@ -110,6 +112,7 @@ where
 /// assert_eq!(all, b"hello");
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[track_caller]
 pub fn serve_on<H, F, E>(listener: TcpListener, handler: H) -> Serve<H>
 where
     H: Fn(TcpStream) -> F + Send + Sync + 'static,
@@ -159,6 +162,8 @@ enum Place {
 pub(super) struct Options<H> {
     /// Called for each one.
     handler: H,
+    /// Where the server was asked for.
+    at: &'static Location<'static>,
     /// Told of failures to accept.
     pub(super) on_accept_error: Option<AcceptErrorHook>,
     /// Accepting waits to be begun.
@@ -248,8 +253,9 @@ fn naming(address: SocketAddr, error: &io::Error) -> io::Error {
 }
 
 impl<H> Options<H> {
+    #[track_caller]
     pub(super) fn new(handler: H) -> Self {
-        Self { handler, on_accept_error: None, is_paused: false }
+        Self { handler, at: Location::caller(), on_accept_error: None, is_paused: false }
     }
 
     /// A server with these listeners.
@@ -263,9 +269,14 @@ impl<H> Options<H> {
         let clients = Clients::new();
         let doors = Doors::new(listeners, !self.is_paused, clients.clone());
         let server = Server::new(doors.clone(), clients, bound);
-        let accepting =
-            accept_all(server.closer(), doors, Arc::new(self.handler), self.on_accept_error);
-        drop(task::Builder::new().name("server").spawn(accepting));
+        let accepting = accept_all(
+            server.closer(),
+            doors,
+            self.at,
+            Arc::new(self.handler),
+            self.on_accept_error,
+        );
+        drop(task::Builder::new().name("server").spawn_for(self.at, accepting));
         server
     }
 }
@@ -274,6 +285,7 @@ impl<H> Options<H> {
 async fn accept_all<L, H, F, E>(
     closer: super::Closer,
     doors: Arc<Doors<L>>,
+    at: &'static Location<'static>,
     handler: Arc<H>,
     on_error: Option<AcceptErrorHook>,
 ) where
@@ -287,7 +299,7 @@ async fn accept_all<L, H, F, E>(
             Ok((stream, seat)) => {
                 let handler = handler.clone();
                 // Called by its task, which is where it may panic.
-                seat.run(async move { handler(stream).await });
+                seat.run(at, async move { handler(stream).await });
             }
             Err(error) => tell(error, on_error.clone()),
         }

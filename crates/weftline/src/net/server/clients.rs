@@ -5,11 +5,13 @@
 
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::task::{self, Task, spawn};
+use crate::task::{self, Task};
 use pin_project_lite::pin_project;
 use slab::Slab;
 use std::fmt::Display;
 use std::future::Future;
+use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -48,6 +50,8 @@ pub(super) struct Seat {
     clients: Arc<Clients>,
     /// Its number there.
     key: usize,
+    /// What the handler's task is called.
+    name: String,
     /// How often all had been aborted when it was taken.
     aborts: usize,
     /// The task is known to the others.
@@ -60,12 +64,12 @@ impl Clients {
     }
 
     /// A place for a handler.
-    pub(super) fn seat(self: &Arc<Self>) -> Seat {
+    pub(super) fn seat(self: &Arc<Self>, name: String) -> Seat {
         let mut state = self.state.lock();
         let key = state.running.insert(Running::default());
         // Relaxed: the lock orders this with `abort`, which counts while it holds it.
         let aborts = self.aborts.load(Ordering::Relaxed);
-        Seat { clients: self.clone(), key, aborts, is_taken: false }
+        Seat { clients: self.clone(), key, name, aborts, is_taken: false }
     }
 
     /// No more will come.
@@ -134,14 +138,15 @@ impl State {
 }
 
 impl Seat {
-    /// Runs a handler here, as a task.
-    pub(super) fn run<F, E>(self, handler: F)
+    /// Runs a handler here, as a task for whoever serves at the given place.
+    pub(super) fn run<F, E>(mut self, at: &'static Location<'static>, handler: F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Display + Send + 'static,
     {
+        let named = task::Builder::new().name(mem::take(&mut self.name));
         let client = Client { handler: Some(handler), seat: self };
-        drop(spawn(client).report_error());
+        drop(named.spawn_for(at, client).report_error());
     }
 
     /// Lets others reach the task. Says whether it is to end before it begins.

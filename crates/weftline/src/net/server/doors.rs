@@ -14,15 +14,15 @@ pub(super) trait Listen: Send + 'static {
     /// A connection.
     type Stream: Send + 'static;
 
-    /// Waits for one, as the only one that does so.
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>>;
+    /// Waits for one, as the only one that does so. With the name of the task for it.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, String)>>;
 }
 
 impl Listen for TcpListener {
     type Stream = TcpStream;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        Self::poll_accept(self, cx)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, String)>> {
+        Self::poll_accept(self, cx).map_ok(|(stream, peer)| (stream, format!("client {peer}")))
     }
 }
 
@@ -120,7 +120,7 @@ impl<L: Listen> State<L> {
             };
             // The next look begins behind this one, so that no door keeps the others waiting.
             self.doors.rotate_left(index + 1);
-            let next = next.map(|stream| (stream, clients.seat()));
+            let next = next.map(|(stream, name)| (stream, clients.seat(name)));
             return Poll::Ready(Some(next.map_err(|refusal| refusal.error)));
         }
         Poll::Pending

@@ -46,6 +46,7 @@ use std::task::{Context, Poll};
 /// assert!(!path.exists());
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[track_caller]
 pub fn serve_unix<H, F, E>(path: impl AsRef<Path>, handler: H) -> ServeUnix<H>
 where
     H: Fn(UnixStream) -> F + Send + Sync + 'static,
@@ -83,6 +84,7 @@ where
 /// std::fs::remove_file(&path)?;
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+#[track_caller]
 pub fn serve_unix_on<H, F, E>(listener: UnixListener, handler: H) -> ServeUnix<H>
 where
     H: Fn(UnixStream) -> F + Send + Sync + 'static,
@@ -226,8 +228,8 @@ struct UnixDoor {
 impl Listen for UnixDoor {
     type Stream = UnixStream;
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        self.listener.poll_accept(cx)
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, String)>> {
+        self.listener.poll_accept(cx).map_ok(|stream| (stream, "client".to_owned()))
     }
 }
 

@@ -65,7 +65,16 @@ impl Handle {
     /// ```
     #[track_caller]
     pub fn call_soon(&self, function: impl FnOnce() + Send + 'static) -> CallHandle {
-        let call = Call::new(Box::new(function), Location::caller());
+        self.call_soon_for(Location::caller(), function)
+    }
+
+    /// As [`call_soon`](Self::call_soon), on behalf of whoever stands at the given place.
+    pub(crate) fn call_soon_for(
+        &self,
+        at: &'static Location<'static>,
+        function: impl FnOnce() + Send + 'static,
+    ) -> CallHandle {
+        let call = Call::new(Box::new(function), at);
         self.register(|queue| queue.push(call.clone()));
         CallHandle { call }
     }

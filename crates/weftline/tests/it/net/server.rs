@@ -297,7 +297,7 @@ fn a_server_serves_at_a_listener_that_is_there_already() {
 fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
     within_limit(|| {
         let (runtime, reports) = reporting_runtime(2);
-        runtime.block_on(async {
+        let line = runtime.block_on(async {
             let handler = |stream: TcpStream| async move {
                 let mut kind = [0; 1];
                 stream.read_exact(&mut kind).await.unwrap();
@@ -307,7 +307,8 @@ fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
                     _ => echo(stream).await.map_err(|_| "no echo"),
                 }
             };
-            let server = serve("127.0.0.1:0", handler).await.unwrap();
+            let serves = (serve("127.0.0.1:0", handler), line!());
+            let server = serves.0.await.unwrap();
             let steady = connect(&server).await;
             steady.write_all(b"e").await.unwrap();
             is_echoed(&steady).await;
@@ -320,6 +321,7 @@ fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
             let another = connect(&server).await;
             another.write_all(b"e").await.unwrap();
             is_echoed(&another).await;
+            serves.1
         });
         eventually("both are reported", || reports.all().len() == 2);
         let reports = reports.all();
@@ -327,6 +329,11 @@ fn a_handler_that_fails_or_panics_is_reported_and_touches_nobody() {
             reports.iter().any(|r| r.kind == UnhandledKind::TaskFailed && r.message == "it failed")
         );
         assert!(reports.iter().any(|r| r.kind == UnhandledKind::TaskPanicked));
+        for report in reports {
+            let name = report.name.expect("named after its client");
+            assert!(name.starts_with("client 127.0.0.1:"), "{name}");
+            assert_eq!(report.line, Some(line), "where the server was asked for");
+        }
     });
 }
 

@@ -126,7 +126,8 @@ fn a_child_that_has_ended_gets_no_signal() {
         for sent in [child.terminate(), child.kill(), child.signal(Kind::HANGUP)] {
             let error = sent.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::NotFound);
-            assert!(error.to_string().starts_with("no such process: "), "{error}");
+            let text = format!("no such process: {} has ended (exit status: 6)", child.id());
+            assert_eq!(error.to_string(), text);
         }
         assert_eq!(child.wait().await.unwrap().code(), Some(6));
     });
