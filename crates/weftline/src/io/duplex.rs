@@ -2,7 +2,7 @@
 
 use super::{AsyncRead, AsyncWrite};
 use crate::platform::Mutex;
-use crate::task::budget;
+use crate::task::{budget, wake_all};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -94,7 +94,7 @@ impl Pipe {
     fn change<R>(&self, change: impl FnOnce(&mut Flow) -> (R, Option<Waker>)) -> R {
         // Wakers are foreign code, which no lock is held for.
         let (result, waker) = change(&mut self.flow.lock());
-        waker.into_iter().for_each(Waker::wake);
+        wake_all(waker);
         result
     }
 

@@ -149,6 +149,11 @@ impl BlockingPool {
         state.threads -= 1;
         state.looking -= 1;
         if state.threads > 0 {
+            // While this one was expected, the others may have fallen asleep beside the jobs.
+            if let Bring::Sleeper = state.bring(0) {
+                drop(state);
+                self.called.notify_one();
+            }
             return;
         }
         let jobs = std::mem::take(&mut state.jobs);
@@ -254,13 +259,22 @@ mod tests {
 
     impl Pool {
         fn new(max_threads: usize) -> Self {
+            Self::with_starts(max_threads, max_threads)
+        }
+
+        /// The system starts only so many of them.
+        fn with_starts(max_threads: usize, most: usize) -> Self {
             let threads = Arc::new(Mutex::new(Vec::new()));
             let started = threads.clone();
             let pool = Arc::new_cyclic(|pool: &std::sync::Weak<BlockingPool>| {
                 let pool = pool.clone();
                 let start = move || {
                     let pool = pool.upgrade().expect("whoever pushes has it");
-                    started.lock().push(thread::spawn(move || pool.work()));
+                    let mut started = started.lock();
+                    if started.len() == most {
+                        return Err(io::Error::other("the system has no more"));
+                    }
+                    started.push(thread::spawn(move || pool.work()));
                     Ok(())
                 };
                 let limits = BlockingLimits { max_threads, keep_alive: Duration::from_secs(60) };
@@ -332,6 +346,22 @@ mod tests {
                 pool.push(&runs);
                 runs.wait_for(run);
             }
+            assert_eq!(pool.end(), 1);
+        });
+    }
+
+    #[test]
+    fn a_job_that_is_pushed_while_a_thread_cannot_be_started_is_run() {
+        model(|| {
+            let pool = Pool::with_starts(3, 1);
+            let runs = Arc::new(Runs::default());
+            pool.push(&runs);
+            let (other, second) = (pool.pool.clone(), runs.clone());
+            let pusher = thread::spawn(move || other.push(Job::of_call(move || second.note())));
+            runs.wait_for(2);
+            pool.push(&runs);
+            runs.wait_for(3);
+            pusher.join().expect("nobody panics");
             assert_eq!(pool.end(), 1);
         });
     }

@@ -1,6 +1,6 @@
 //! Streams that are split, and halves that are joined.
 
-use crate::rig::{alone, many_times, panic_on_purpose, within_limit};
+use crate::rig::{alone, many_times, panic_on_purpose, panicking_waker, within_limit};
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -196,4 +196,71 @@ fn a_reader_and_a_writer_make_a_stream() {
         BufReader::new(&mut stream).read_to_end(&mut all).await.unwrap();
         assert_eq!((all, sink), (b"in".to_vec(), b"out".to_vec()));
     });
+}
+
+#[test]
+fn a_reader_whose_waker_panics_takes_nothing_from_whoever_writes_or_reads() {
+    let (mut ours, mut theirs) = duplex(4);
+    let waker = panicking_waker();
+    let mut cx = Context::from_waker(&waker);
+    let mut buf = [0; 4];
+    assert!(Pin::new(&mut theirs).poll_read(&mut cx, &mut buf).is_pending());
+    let write = Pin::new(&mut ours).poll_write(&mut cx, b"1234");
+    assert!(matches!(write, Poll::Ready(Ok(4))), "{write:?}");
+    assert!(Pin::new(&mut ours).poll_write(&mut cx, b"5").is_pending());
+    let read = Pin::new(&mut theirs).poll_read(&mut cx, &mut buf);
+    assert!(matches!(read, Poll::Ready(Ok(4))), "{read:?}");
+    assert_eq!(&buf, b"1234");
+}
+
+/// While it is read, the half that writes comes, with a waker that panics.
+struct Visited(Option<Box<dyn FnOnce() + Send>>);
+
+impl AsyncRead for Visited {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(visit) = self.0.take() {
+            visit();
+        }
+        buf[0] = 7;
+        Poll::Ready(Ok(1))
+    }
+}
+
+impl AsyncWrite for Visited {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_half_whose_waker_panics_takes_nothing_from_the_other() {
+    let (send, visitor) = std::sync::mpsc::channel();
+    let visit = move || {
+        let mut writer: weftline::io::WriteHalf<Visited> = visitor.recv().unwrap();
+        let waker = panicking_waker();
+        assert!(Pin::new(&mut writer).poll_flush(&mut Context::from_waker(&waker)).is_pending());
+    };
+    let (mut reader, writer) = split(Visited(Some(Box::new(visit))));
+    send.send(writer).unwrap();
+    let mut buf = [0];
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let read = Pin::new(&mut reader).poll_read(&mut cx, &mut buf);
+    assert!(matches!(read, Poll::Ready(Ok(1))), "{read:?}");
+    assert_eq!(buf, [7]);
 }

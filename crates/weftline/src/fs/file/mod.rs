@@ -27,6 +27,11 @@ use trip::{Ahead, Trip, move_back};
 /// [`BufReader`](crate::io::BufReader) or a [`BufWriter`](crate::io::BufWriter) around the file. A write that has returned was
 /// made, so there is no need to flush, and no error comes late.
 ///
+/// # One at a time
+///
+/// Whoever calls while a trip is under way waits in place of the one who began it, and that one is not woken. So a file is
+/// not to be [split](crate::io::split): for two tasks have two of them by [`try_clone`](Self::try_clone).
+///
 /// # Cancel safety
 ///
 /// A trip that has begun cannot be stopped. The file keeps it, and the next call waits for it.

@@ -8,6 +8,7 @@ mod tests;
 
 use super::{AsyncRead, AsyncWrite};
 use crate::platform::Mutex;
+use crate::task::wake_all;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
@@ -22,6 +23,9 @@ use std::task::{Context, Poll, Waker, ready};
 /// and have halves of their own.
 ///
 /// The stream is dropped with the last half; dropping the writing one does not close it.
+///
+/// It is not for a [`File`](crate::fs::File), of which one call at a time is waited for: have two by
+/// [`try_clone`](crate::fs::File::try_clone).
 ///
 /// # Examples
 ///
@@ -153,7 +157,7 @@ impl<S> Drop for Taken<'_, S> {
         place.stream = self.stream.take();
         let waiting = place.waiting.take();
         drop(place);
-        waiting.into_iter().for_each(Waker::wake);
+        wake_all(waiting);
     }
 }
 
