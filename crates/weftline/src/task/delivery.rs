@@ -11,6 +11,7 @@ use super::current::{Marks, Polling, with_current};
 use super::extra::{CancelReason, Extra};
 use super::notes::Said;
 use super::region::{Frame, find_around, innermost, is_shielded, requests_of_task};
+use super::waking::wake_all;
 use crate::platform::MutexGuard;
 use std::task::Waker;
 
@@ -107,7 +108,7 @@ pub(super) fn arrived() {
 #[cold]
 pub(super) fn wake_those_before() {
     let wakers = with_current(|header| Some(header.extra.get()?.take_awaiting())).flatten();
-    wakers.into_iter().flatten().for_each(Waker::wake);
+    wake_all(wakers.into_iter().flatten());
 }
 
 fn take_from_task() -> Option<Delivery> {

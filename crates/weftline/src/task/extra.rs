@@ -7,6 +7,7 @@ use super::driven::DrivingThread;
 use super::span;
 use super::state::{Cancel, State};
 use super::surroundings::Surroundings;
+use super::waking::wake_all;
 use crate::platform::Mutex;
 use once_cell::race::OnceBox;
 use std::borrow::Cow;
@@ -133,7 +134,7 @@ impl Extra {
             wakers = mem::take(&mut requests.awaiting);
         }
         drop(requests); // a waker is foreign code
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
         count
     }
 

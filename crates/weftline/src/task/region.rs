@@ -19,6 +19,7 @@ pub(crate) use super::delivery::{
 use super::delivery::{NOBODY, arrived, is_asked, take_over, wake_those_before};
 use super::extra::Extra;
 use super::notes::{Notes, Said};
+use super::waking::wake_all;
 use crate::platform::global::{AtomicU64, Ordering};
 use crate::platform::{Mutex, MutexGuard};
 use std::cell::OnceCell;
@@ -214,7 +215,7 @@ impl<'w> Frame<'w> {
 #[cold]
 fn ring_if_asked(bells: &Mutex<Bells>) {
     if is_asked() && !bells::is_none(bells) {
-        bells::ring(bells, 0).into_iter().for_each(Waker::wake);
+        wake_all(bells::ring(bells, 0));
     } else {
         bells::settle(bells);
     }

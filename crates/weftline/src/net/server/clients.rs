@@ -5,7 +5,7 @@
 
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::task::{self, Task};
+use crate::task::{self, Task, wake_all};
 use pin_project_lite::pin_project;
 use slab::Slab;
 use std::fmt::Display;
@@ -103,7 +103,7 @@ impl Clients {
             wakers.extend(tasks.map(|(_, waker)| waker.clone()));
             state.running.len()
         });
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
         count
     }
 
@@ -126,7 +126,7 @@ impl Clients {
             wakers.extend(state.waiting.drain());
         }
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        wake_all(wakers);
         result
     }
 }

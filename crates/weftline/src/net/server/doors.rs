@@ -5,6 +5,7 @@ use super::clients::{Clients, Seat};
 use crate::net::accept::Patience;
 use crate::net::{TcpListener, TcpStream};
 use crate::platform::Mutex;
+use crate::task::wake_all;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -94,7 +95,7 @@ impl<L: Listen> Doors<L> {
         let result = change(&mut state);
         let acceptor = state.acceptor.take();
         drop(state);
-        acceptor.into_iter().for_each(Waker::wake);
+        wake_all(acceptor);
         result
     }
 }

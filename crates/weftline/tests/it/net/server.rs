@@ -1,13 +1,16 @@
 //! Servers: who is served, what a failure touches, and how they end.
 
 use crate::rig::{
-    LONG, MS, eventually, holder, panic_on_purpose, reporting_runtime, runtime, until_waiting,
-    within_limit,
+    LONG, MS, eventually, holder, panic_on_purpose, panicking_waker, reporting_runtime, runtime,
+    until_waiting, within_limit,
 };
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 use weftline::io::{BufReader, BufWriter};
 use weftline::net::{Server, TcpListener, TcpStream, serve, serve_on};
@@ -545,6 +548,28 @@ fn a_slow_reader_holds_a_handler_at_its_mark() {
             }
             assert_eq!(received, 40_000_000);
             assert!(most.load(Ordering::Relaxed) <= MARK);
+        });
+    });
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_learning_that_a_server_is_gone() {
+    struct Counts(AtomicUsize);
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    within_limit(|| {
+        runtime().block_on(async {
+            let server = serve("127.0.0.1:0", echo).await.unwrap();
+            let (mut first, mut second) = (pin!(server.wait_closed()), pin!(server.wait_closed()));
+            let calls = Arc::new(Counts(AtomicUsize::new(0)));
+            let (panics, counts) = (panicking_waker(), Waker::from(calls.clone()));
+            assert!(first.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+            assert!(second.as_mut().poll(&mut Context::from_waker(&counts)).is_pending());
+            server.stop_accepting();
+            assert_eq!(calls.0.load(Ordering::SeqCst), 1);
         });
     });
 }
