@@ -36,7 +36,6 @@ use chat::room::Room;
 use clap::Parser;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,17 +43,21 @@ use weftline::catch_cancel;
 use weftline::net::serve;
 use weftline::time::timeout;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Who is connected says lines to all others, or a command: /nick NAME, /who, /quit.
+
+Example: cargo run --bin chat, and in some other terminals: nc 127.0.0.1 7000
+
 Exit codes: 0 it was asked to end by Ctrl-C or a request to terminate, and has told everybody; 1 the \
 address cannot be listened at; 2 the command line is wrong.";
 
 /// A chat over TCP, for nc, telnet and the like
 #[derive(Debug, Parser)]
-#[command(name = "chat", version, after_help = EXIT_CODES)]
+#[command(name = "chat", version, after_help = AFTER_HELP)]
 struct Options {
-    /// Where to listen; port 0 lets the system choose
+    /// Where to listen: an IP address or the name of a host, and a port; port 0 lets the system choose
     #[arg(default_value = "127.0.0.1:7000")]
-    address: SocketAddr,
+    address: String,
 
     /// How many bytes a line may have
     #[arg(long, value_name = "BYTES", default_value = "1024")]

@@ -37,6 +37,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Follows the links of a site, several pages at once.
 #[derive(Debug, Parser)]
+#[command(after_help = "Example: cargo run --bin crawl -- --at-once 2 --patience-ms 50 --verbose")]
 struct Options {
     /// Where the site is served; a small one of its own, if nothing is given
     address: Option<SocketAddr>,

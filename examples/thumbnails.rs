@@ -39,6 +39,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Makes thumbnails of the images in a folder.
 #[derive(Clone, Debug, Parser)]
+#[command(after_help = "Example: cargo run --release --bin thumbnails -- ~/Pictures --size 200")]
 struct Options {
     /// The folder; images made by the program itself, if none is given
     folder: Option<PathBuf>,

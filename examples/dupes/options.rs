@@ -5,7 +5,9 @@ use clap::{CommandFactory, Parser};
 use std::fmt::Display;
 use std::path::PathBuf;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Example: cargo run --release --bin dupes -- /usr/share
+
 Exit codes: 0 everything was searched (whatever could not be read is told); 1 a folder given could \
 not be searched, or the report could not be written; 2 the command line is wrong; 130 Ctrl-C, and \
 the report holds what was known by then.";
@@ -16,7 +18,7 @@ the report holds what was known by then.";
 /// still look alike. Symbolic links are not followed; hard links to one file are one file. Nothing
 /// is ever changed.
 #[derive(Debug, Parser)]
-#[command(name = "dupes", version, after_help = EXIT_CODES)]
+#[command(name = "dupes", version, after_help = AFTER_HELP)]
 pub struct Options {
     /// Folders to search; a file is compared with what is in them
     #[arg(required = true, value_name = "FOLDER")]

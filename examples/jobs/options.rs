@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 every command has succeeded; 1 some have failed; 2 the command line is wrong; 130 \
-Ctrl-C; 143 a request to terminate.";
+const AFTER_HELP: &str = "\
+Example: cargo run --bin jobs -- --at-once 2 'sleep 1; echo one' 'sleep 2; echo two' false
+
+Exit codes: 0 every command has succeeded; 1 some have failed, or their output could not be written; 2 \
+the command line is wrong, or the file cannot be read; 130 Ctrl-C; 143 a request to terminate.";
 
 /// Runs commands of the shell, several at a time
 #[derive(Debug, Parser)]
-#[command(name = "jobs", version, after_help = EXIT_CODES)]
+#[command(name = "jobs", version, after_help = AFTER_HELP)]
 pub struct Options {
     /// Commands, each one argument, such as 'make test'
     #[arg(value_name = "COMMAND")]

@@ -13,7 +13,12 @@ use std::time::Duration;
 /// at which a request was to be sent. The client is a process of its own, at real-time priority where
 /// the system allows that.
 #[derive(Debug, Parser)]
-#[command(name = "one_scheduler", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "one_scheduler",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: cargo run --release --bin one_scheduler -- --work loops,sleeps"
+)]
 pub struct Options {
     /// What this process is started for by another one of this program
     #[command(subcommand)]

@@ -287,6 +287,9 @@ fn what_is_wrong_is_told() {
     let (code, errors) = run(&[&chat.address.to_string()]);
     assert_eq!(code, Some(1));
     assert!(errors.starts_with(&format!("chat: cannot listen at {}", chat.address)), "{errors}");
+    let (code, errors) = run(&["127.0.0.1"]);
+    assert_eq!(code, Some(1));
+    assert!(errors.starts_with("chat: ") && errors.contains("127.0.0.1"), "{errors}");
     for (arguments, word) in
         [(["--line-limit", "0"], "--line-limit"), (["--grace", "never"], "--grace")]
     {

@@ -1,6 +1,7 @@
 //! What the proxy tries itself out with: a server that shouts, and a certificate whose key everybody
 //! knows.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use weftline::io::{BufReader, BufWriter};
@@ -30,5 +31,7 @@ async fn shout(stream: TcpStream) -> io::Result<()> {
 /// Says how to try it out.
 pub fn explain(address: SocketAddr, is_starttls: bool) {
     let more = if is_starttls { " -starttls irc" } else { "" };
-    println!("tls_proxy: openssl s_client -connect {address} -CAfile {CERTIFICATE}{more}");
+    let certificate = fs::canonicalize(CERTIFICATE).unwrap_or_else(|_| CERTIFICATE.into());
+    let certificate = certificate.display();
+    println!("tls_proxy: openssl s_client -connect {address} -CAfile {certificate}{more}");
 }

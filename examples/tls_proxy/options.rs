@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use super::demo;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Example: cargo run --bin tls_proxy -- --demo
+
 Exit codes: 0 it was asked to end, and every client has; 1 it could not listen, or clients had to be cut \
 off; 2 the command line is wrong, or a file of it.";
 
 /// A proxy for protocols of lines that speaks TLS with its clients
 #[derive(Debug, Parser)]
-#[command(name = "tls_proxy", version, after_help = EXIT_CODES)]
+#[command(name = "tls_proxy", version, after_help = AFTER_HELP)]
 pub struct Options {
     /// Try it out: with a server of its own, which shouts, and a certificate for localhost
     #[arg(long, conflicts_with_all = ["upstream", "certificate"])]
@@ -23,11 +25,11 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: String,
 
-    /// The server that the lines are for
+    /// The server that the lines are for; required, unless with --demo
     #[arg(long, value_name = "ADDRESS", required_unless_present = "demo")]
     upstream: Option<String>,
 
-    /// The certificate, followed by those of the authorities between, in PEM format
+    /// The certificate, followed by those of the authorities between, in PEM format; required, unless with --demo
     #[arg(long, value_name = "FILE", required_unless_present = "demo")]
     certificate: Option<PathBuf>,
 

@@ -155,6 +155,10 @@ fn for_its_owner() -> tempfile::Builder<'static, 'static> {
 /// [`close`](Self::close) removes it, and tells errors. Dropping it does so too, on the thread that drops it and
 /// without a word.
 ///
+/// On Unix only its owner may read and write it, also once it has another name, whatever the file that it replaces
+/// allowed. To change that, have [`File::set_permissions`] on [`as_file_mut`](Self::as_file_mut) before
+/// [`persist`](Self::persist).
+///
 /// # Examples
 ///
 /// ```
@@ -166,6 +170,7 @@ fn for_its_owner() -> tempfile::Builder<'static, 'static> {
 ///
 /// let mut file = NamedTempFile::new_in(dir.path()).await?;
 /// file.as_file_mut().write_all(b"new").await?;
+/// file.as_file_mut().set_permissions(fs::metadata(&path).await?.permissions()).await?;
 /// file.as_file_mut().sync_all().await?; // also after a power failure
 /// file.persist(&path).await?;
 /// assert_eq!(fs::read(&path).await?, b"new");

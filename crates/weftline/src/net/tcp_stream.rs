@@ -18,7 +18,9 @@ pub(super) use std::net::TcpStream as StdTcpStream;
 ///
 /// Any number of tasks may use one at the same time through `&TcpStream`; to give reading and
 /// writing to tasks of their own, split it with [`split`](TcpStream::split) or
-/// [`into_split`](TcpStream::into_split), or put it into an `Arc`. It is closed when dropped.
+/// [`into_split`](TcpStream::into_split), or put it into an `Arc`. It is closed when dropped. To end
+/// the writing before that, which the other side reads as the end, use
+/// [`shutdown(Shutdown::Write)`](TcpStream::shutdown).
 ///
 /// # Examples
 ///

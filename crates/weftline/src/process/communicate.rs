@@ -12,7 +12,8 @@ impl Child {
     ///
     /// A child that stops reading before it has read all is no error. What is not piped, or was
     /// taken out of the [`Child`], is left alone, and empty in the output. The pipes to read come
-    /// to their end only when all processes that the child has left behind have closed them.
+    /// to their end only when all processes that the child has left behind have closed them: where
+    /// there is a time limit, let the child lead a group, and end all of that, as below.
     ///
     /// # Errors
     ///
@@ -34,6 +35,26 @@ impl Child {
     ///     Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     /// let output = sort.communicate("b\na\n").await?;
     /// assert_eq!(output.stdout, b"a\nb\n");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    ///
+    /// With a time limit, after which nothing is left of all that the child has started:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weftline::process::{Command, Stdio};
+    /// use weftline::time::timeout;
+    ///
+    /// # weftline::run(async {
+    /// let mut shell = Command::shell("sleep 60 & sleep 60");
+    /// let mut child = shell.process_group(0).kill_on_drop(true).stdout(Stdio::piped()).spawn()?;
+    /// match timeout(Duration::from_millis(20), child.communicate("")).await {
+    ///     Ok(output) => println!("it has said {} bytes", output?.stdout.len()),
+    ///     Err(_too_long) => {
+    ///         child.kill_group()?;
+    ///         println!("{}", child.wait().await?);
+    ///     }
+    /// }
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     #[doc(alias = "wait_with_output")]

@@ -19,6 +19,11 @@ use std::task::{Context, Poll, Waker, ready};
 /// one more. To wait again and again, and to miss none in between, use [`signal()`] with
 /// [`Kind::INTERRUPT`].
 ///
+/// A request of the system to terminate (`SIGTERM`), as containers send it, is not heard by this: that is
+/// [`Kind::TERMINATE`]. Where both are to end the program in good order, no signal need be listened for: under
+/// [`#[weftline::main]`](macro@crate::main) both cancel the main future, which can
+/// [catch that](crate::catch_cancel), as the example of [`Server`](crate::net::Server) does.
+///
 /// # Errors
 ///
 /// If the system gives no thread or no socket.

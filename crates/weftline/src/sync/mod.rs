@@ -19,7 +19,10 @@
 //!
 //! - Nothing here is bound to a runtime or to a thread: the two sides may live on different
 //!   runtimes, or on none. What waits for a lock, a message or an item has a twin that blocks a plain
-//!   thread.
+//!   thread. Its name ends in `_blocking`: [`lock_blocking`](Mutex::lock_blocking),
+//!   [`get_blocking`](Queue::get_blocking). The channels that tokio has keep its names instead,
+//!   [`blocking_recv`](mpsc::Receiver::blocking_recv), [`blocking_send`](mpsc::Sender::blocking_send); and a
+//!   [`oneshot`] has [`wait`](oneshot::Receiver::wait), as a [`JoinHandle`](crate::JoinHandle).
 //! - Nothing is lost when a future is dropped before it is ready.
 //! - Who waits for a lock or for permits has its turn as it came, and nobody waits for ever behind a
 //!   future that is not polled any more.

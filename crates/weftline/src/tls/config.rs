@@ -13,7 +13,15 @@ use std::sync::Arc;
 /// `roots`, in PEM format, and shows none of its own.
 ///
 /// On most Linux systems `/etc/ssl/certs/ca-certificates.crt` is the file of the authorities that the system
-/// trusts. A server's self-signed certificate is an authority of its own.
+/// trusts. A server's self-signed certificate is an authority of its own. This makes one to try things out with,
+/// and its key:
+///
+/// ```text
+/// # Without CA:FALSE rustls refuses a server that shows it (CaUsedAsEndEntity);
+/// # without subjectAltName it has no name.
+/// openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 30 -subj /CN=localhost \
+///     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE
+/// ```
 ///
 /// It reads the file, which may block: it is for the beginning of a program.
 ///

@@ -2,8 +2,9 @@
 //!
 //! A [`TlsConnector`] or a [`TlsAcceptor`] makes a [`TlsStream`] of a stream: of a socket that was
 //! just connected, or of one on which both sides have talked before and agreed to go on encrypted
-//! (*STARTTLS*). Whoever has read from that by a [`BufReader`](crate::io::BufReader) hands over the reader,
-//! and no byte is lost that came early; a reader and a writer are handed over by [`join`](crate::io::join).
+//! (*STARTTLS*). Whoever has read from that by a [`BufReader`](crate::io::BufReader), and written to it by
+//! `reader.get_mut().write_all(..)`, hands over the reader, and no byte is lost that came early; a reader and a
+//! writer are handed over by [`join`](crate::io::join).
 //!
 //! [`client_config`] and [`server_config`] read certificates from files. For all else, a configuration is
 //! made as rustls has it: certificates of clients, protocols (ALPN), one server of many names,
@@ -98,8 +99,8 @@
 //! });
 //!
 //! BufWriter::with_capacity(0, &stream).write_all(b"STARTTLS\n").await?;
-//! let stream = connector.connect("localhost", stream).await?;
-//! assert_eq!(BufReader::new(stream).read_line().await?, b"hello\n");
+//! let mut reader = BufReader::new(connector.connect("localhost", stream).await?);
+//! assert_eq!(reader.read_line().await?, b"hello\n");
 //! server.await.unwrap()?;
 //! # std::io::Result::Ok(()) }).unwrap();
 //! ```

@@ -34,7 +34,8 @@ const KEPT_BYTES: usize = 4 * READ_BYTES;
 ///
 /// The source is anything with the trait [`AsyncRead`], which must be [`Unpin`] (`Box::pin` makes it
 /// so): a socket, one half of it, a reference to it. Where the source can be written to, so can the
-/// reader, which passes that on: together with what it has read it is still a stream.
+/// reader, which passes that on as an [`AsyncWrite`]: together with what it has read it is still a stream. The methods to
+/// write with are the source's, `reader.get_mut().write_all(..)`.
 ///
 /// # Examples
 ///

@@ -30,7 +30,11 @@ type AcceptErrorHook = Arc<dyn Fn(&io::Error) + Send + Sync>;
 ///
 /// A handler that fails or panics ends its connection and nothing else: what it failed with is
 /// [reported](crate::runtime::Builder::on_unhandled). Where a handler should know the other side, it asks
-/// [`TcpStream::peer_addr`].
+/// [`TcpStream::peer_addr`]. One that cannot fail ends with `std::io::Result::Ok(())`, which says what it does not
+/// fail with.
+///
+/// Tasks that a handler [spawns](crate::spawn) do not end with it, nor with the server, and a connection that they
+/// have stays open: have them in a [`group`](crate::group()), which ends with the handler.
 ///
 /// # Errors
 ///

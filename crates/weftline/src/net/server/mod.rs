@@ -34,22 +34,36 @@ const ABORT_PATIENCE: Duration = Duration::from_millis(100);
 ///
 /// # Examples
 ///
-/// Until somebody stops the program, and then in good order:
+/// Until somebody stops the program, and then in good order. Who has asked gets the answer first; who is silent is
+/// not waited for:
 ///
 /// ```
+/// use std::io;
 /// use std::time::Duration;
-/// use weftline::catch_cancel;
+/// use weftline::io::BufReader;
 /// use weftline::net::{TcpStream, serve};
+/// use weftline::{catch_cancel, uncancellable};
+///
+/// async fn answer(stream: TcpStream) -> io::Result<()> {
+///     let mut reader = BufReader::new(&stream);
+///     loop {
+///         // A request to end ends the handler here, between two lines.
+///         let line = reader.read_line().await?;
+///         if line.is_empty() {
+///             return Ok(());
+///         }
+///         uncancellable(async { stream.write_all(line).await }).await?;
+///     }
+/// }
 ///
 /// # weftline::run(async {
 /// let main = weftline::spawn(async {
-///     let greet = |stream: TcpStream| async move { stream.write_all(b"hello").await };
-///     let server = serve("127.0.0.1:0", greet).await?;
-///     // Ctrl-C is a request to end.
+///     let server = serve("127.0.0.1:0", answer).await?;
+///     // Ctrl-C is a request to end, and under `#[weftline::main]` SIGTERM is one, too.
 ///     let _ = catch_cancel(server.wait_closed()).await;
 ///     let aborted = server.graceful_shutdown(Duration::from_secs(10)).await;
 ///     assert_eq!(aborted, 0);
-///     std::io::Result::Ok(())
+///     io::Result::Ok(())
 /// });
 /// # while main.task().status() != weftline::task::Status::Waiting { weftline::yield_now().await }
 /// main.cancel();
@@ -259,6 +273,10 @@ impl Server {
 
     /// Closes the listeners, asks the handlers to end, waits until they have, and aborts those that have
     /// not after `grace`. Says how many those were.
+    ///
+    /// A handler that is asked ends where it waits next, also between what it was sent and its answer, and counts as
+    /// ended, not as aborted. To have each answer finished within the grace, put the work for it into
+    /// [`uncancellable`](crate::uncancellable), as the example of the type does.
     ///
     /// It is over within `grace`, and a tenth of a second more where a handler computes or blocks
     /// and so cannot be aborted at once.
