@@ -29,16 +29,14 @@ impl Marks {
     const NONE: Self = Self(0);
     /// A request to cancel the task is to be delivered in this poll.
     pub(super) const DELIVERS: Self = Self(1);
-    /// A delivery was handed on, and has not reached a region.
-    pub(super) const RESUMED: Self = Self(1 << 1);
     /// What was left suspended beside the code that runs must not be interrupted.
-    pub(super) const HELD: Self = Self(1 << 2);
+    pub(super) const HELD: Self = Self(1 << 1);
     /// A region beside the code that runs can take a delivery.
-    pub(super) const CATCHES: Self = Self(1 << 3);
+    pub(super) const CATCHES: Self = Self(1 << 2);
     /// This is a fork of the task on another thread, with a context of its own.
-    const FORKED: Self = Self(1 << 4);
+    const FORKED: Self = Self(1 << 3);
     /// A request began to wait in the midst of this poll: what was polled before does not know of it.
-    pub(super) const LATE: Self = Self(1 << 5);
+    pub(super) const LATE: Self = Self(1 << 4);
     /// Those that are kept apart for the inside of a region.
     const BESIDE: Self = Self(Self::HELD.0 | Self::CATCHES.0);
 
@@ -50,11 +48,6 @@ impl Marks {
     #[inline]
     pub(super) fn delivers(self) -> bool {
         self.has(Self::DELIVERS)
-    }
-
-    #[inline]
-    pub(super) fn is_resumed(self) -> bool {
-        self.has(Self::RESUMED)
     }
 
     #[inline]

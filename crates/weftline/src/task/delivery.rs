@@ -91,17 +91,29 @@ fn take_asked() -> Option<Delivery> {
         frame.shields.then_some(())
     });
     let mut taken = of_task.or(of_region)?;
-    arrived();
+    close_shields();
     taken.late = Polling::marks().is_late();
     wake_those_before();
     note_taken(taken.target.whose());
     Some(taken)
 }
 
-/// What was handed on has reached a region: a shield around what follows in this poll is to hold
+/// What is handed on goes through the shields on its way to what it was made of; where that is not
+/// around this code, to the task.
+fn open_shields(whose: u64) {
+    find_around(|frame| {
+        frame.open.set(true);
+        (frame.name() == whose).then_some(())
+    });
+}
+
+/// What was handed on has reached a region: the shields around what follows in this poll are to hold
 /// again.
-pub(super) fn arrived() {
-    Polling::with(|polling| polling.unmark(Marks::RESUMED));
+pub(super) fn close_shields() {
+    find_around(|frame| {
+        frame.open.set(false);
+        None::<()>
+    });
 }
 
 /// Somebody has taken a request: those who had handed it on, and are still there, go on.
@@ -188,7 +200,7 @@ pub(crate) fn take_undelivered() -> Option<Delivery> {
 /// polls, while what it was handed to is busy with it, change nothing. It is on its way from then
 /// on, and cannot be taken back.
 pub(crate) fn renew(delivery: &mut Delivery) {
-    Polling::with(|polling| polling.mark(Marks::RESUMED));
+    open_shields(delivery.target.whose());
     if !std::mem::replace(&mut delivery.handed_on, true) && !ask_region(delivery) {
         // A region that is not around this code any more cannot end: the task does.
         ask_task(true);

@@ -16,13 +16,13 @@ use super::current::{Marks, Polling, with_current};
 pub(crate) use super::delivery::{
     Deliveries, Delivery, decline, renew, take_delivery, take_undelivered,
 };
-use super::delivery::{NOBODY, arrived, is_asked, take_over, wake_those_before};
+use super::delivery::{NOBODY, close_shields, is_asked, take_over, wake_those_before};
 use super::extra::Extra;
 use super::notes::{Notes, Said};
 use super::waking::wake_all;
 use crate::platform::global::{AtomicU64, Ordering};
 use crate::platform::{Mutex, MutexGuard};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -39,6 +39,8 @@ pub(super) struct Frame<'w> {
     deadline: Option<Instant>,
     /// Requests from outside are not seen inside.
     pub(super) shields: bool,
+    /// What is handed on inside of it in this poll goes through, where it shields.
+    pub(super) open: Cell<bool>,
     /// What else there is to know of it, once there is anything.
     notes: OnceCell<Box<Notes>>,
 }
@@ -126,7 +128,7 @@ fn ends(notes: &mut Notes, left: Marks, waker: &Waker) -> bool {
     let said = notes.said.get_mut();
     if said.asked && !left.is_held() {
         notes.bell.take_down();
-        arrived();
+        close_shields();
         wake_those_before();
         return true;
     }
@@ -152,6 +154,7 @@ impl<'w> Frame<'w> {
             waker,
             deadline: None,
             shields: false,
+            open: Cell::new(false),
             notes: notes.map_or_else(OnceCell::new, OnceCell::from),
         }
     }
@@ -413,14 +416,8 @@ impl Shielding {
         inside: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let frame = Frame { shields: true, ..Frame::new(cx.waker(), None) };
-        // What was handed on elsewhere in this poll says nothing of the inside.
-        let elsewhere = Polling::with(|polling| polling.unmark(Marks::RESUMED));
-        let (polled, left) = frame.poll(cx, inside);
-        if elsewhere {
-            Polling::with(|polling| polling.mark(Marks::RESUMED));
-        }
-        // What was delivered inside and is handed on goes through.
-        if polled.is_pending() && !left.is_resumed() {
+        let (polled, _) = frame.poll(cx, inside);
+        if polled.is_pending() && !frame.open.get() {
             Polling::with(|polling| polling.mark(Marks::HELD));
             if has_own_waker(cx.waker()) {
                 hang_own(&mut self.0, cx.waker(), true);

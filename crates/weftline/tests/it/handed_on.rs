@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 use weftline::time::{sleep, timeout};
 use weftline::{
-    JoinError, JoinHandle, catch_cancel, finally, group, spawn, task, uncancellable, yield_now,
+    JoinError, JoinHandle, catch_cancel, exit_stack, finally, group, spawn, task, uncancellable,
+    yield_now,
 };
 
 #[test]
@@ -262,6 +263,45 @@ fn what_must_not_be_interrupted_beside_an_answer_is_not() {
             });
         }
     }
+}
+
+/// An uncancellable limit, whose request was handed on by one part inside of it and is being answered
+/// by the other one: a request of the task waits until that is done.
+#[test]
+fn what_is_handed_on_inside_does_not_open_an_uncancellable_future() {
+    runtime_of(1).block_on(async {
+        let (answering, answer_ends) = (Gate::new(), Gate::new());
+        let (begun, ends) = (answering.clone(), answer_ends.wait());
+        let ((cleaned, saw), (finished, saw_end)) = (flag(), flag());
+        let hands_on: Boxed =
+            Box::pin(async { catch_cancel(pending::<()>()).await.unwrap_err().resume().await });
+        let answers: Boxed = Box::pin(exit_stack(|stack| async move {
+            stack.push(async move { cleaned.store(true, SeqCst) });
+            stack.push(async move {
+                begun.open();
+                ends.await;
+            });
+            pending().await
+        }));
+        let limited = timeout(MS, join(vec![hands_on, answers]));
+        let mut handle = spawn(async move {
+            uncancellable(async move {
+                assert!(limited.await.is_err());
+                finished.store(true, SeqCst);
+            })
+            .await;
+            yield_now().await;
+        });
+        answering.wait().await;
+        until_waiting(&handle).await;
+        handle.cancel();
+        until_waiting(&handle).await;
+        answer_ends.open();
+        let ended = bounded(&mut handle).await.expect("it ends");
+        assert!(saw.load(SeqCst), "the last clean-up was dropped");
+        assert!(saw_end.load(SeqCst), "interrupted");
+        assert!(ended.unwrap_err().is_cancelled());
+    });
 }
 
 #[test]
