@@ -121,12 +121,13 @@ impl BlockingPool {
         let mut state = self.state.lock();
         state.jobs.push_back(job);
         self.note_queued(&state);
-        self.bring(state);
+        self.bring(state, self.limits.max_threads);
     }
 
-    /// Has a thread come to the jobs if there are any and none does.
-    fn bring(&self, mut state: MutexGuard<'_, State>) {
-        let bring = state.bring(self.limits.max_threads);
+    /// Has a thread come to the jobs if there are any and none does: one that sleeps, or else a new one
+    /// where there are fewer than `max_threads`.
+    fn bring(&self, mut state: MutexGuard<'_, State>, max_threads: usize) {
+        let bring = state.bring(max_threads);
         drop(state);
         match bring {
             Bring::Nobody => {}
@@ -149,12 +150,9 @@ impl BlockingPool {
         state.threads -= 1;
         state.looking -= 1;
         if state.threads > 0 {
-            // While this one was expected, the others may have fallen asleep beside the jobs.
-            if let Bring::Sleeper = state.bring(0) {
-                drop(state);
-                self.called.notify_one();
-            }
-            return;
+            // While this one was expected, the others may have fallen asleep beside the jobs. No other new
+            // one: the system would refuse it.
+            return self.bring(state, 0);
         }
         let jobs = std::mem::take(&mut state.jobs);
         self.note_queued(&state);
@@ -174,7 +172,7 @@ impl BlockingPool {
         loop {
             while let Some(job) = state.jobs.pop_front() {
                 self.note_queued(&state);
-                self.bring(state);
+                self.bring(state, self.limits.max_threads);
                 self.run(job);
                 state = self.state.lock();
             }

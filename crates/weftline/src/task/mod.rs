@@ -71,8 +71,8 @@ pub(crate) use surroundings::Surroundings;
 pub(crate) use wait::{Cover, Pace, Paced, cover_waits, drive, is_blocking};
 pub(crate) use waking::{guard_waker, wake_all};
 
-/// A place in the program, where something was asked for.
-pub(crate) type Place = &'static std::panic::Location<'static>;
+/// Where in the program something was asked for.
+pub(crate) type CallSite = &'static Location<'static>;
 
 use context::Context;
 use extra::Extra;

@@ -5,7 +5,7 @@ use super::extra::{Extra, ExtraPlace};
 use super::raw::{Header, RawTask};
 use super::state::{Cancel, State};
 use super::surroundings::Surroundings;
-use super::{Admission, Home, Id, JoinHandle, Place, Reason, Roster, harness};
+use super::{Admission, CallSite, Home, Id, JoinHandle, Reason, Roster, harness};
 use crate::platform::atomic::AtomicU32;
 use std::cell::RefCell;
 use std::future::Future;
@@ -318,7 +318,7 @@ impl Builder {
 
     /// As [`spawn`], on behalf of whoever stands at the given place.
     #[inline]
-    pub(crate) fn spawn_for<F>(self, at: Place, future: F) -> JoinHandle<F::Output>
+    pub(crate) fn spawn_for<F>(self, at: CallSite, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -445,7 +445,7 @@ impl Builder {
     /// As [`Builder::start`]; the closure may also be dropped on any worker.
     unsafe fn start_call<C, T>(
         mut self,
-        spawned_at: Place,
+        spawned_at: CallSite,
         roster: Arc<Roster>,
         home: Home,
         job: C,
@@ -466,7 +466,7 @@ impl Builder {
     #[inline]
     unsafe fn start<F>(
         self,
-        spawned_at: Place,
+        spawned_at: CallSite,
         roster: Arc<Roster>,
         home: Home,
         future: F,
@@ -493,7 +493,7 @@ struct Birth {
     /// Which task spawns it.
     parent: Option<Id>,
     /// Where in the program.
-    spawned_at: Place,
+    spawned_at: CallSite,
     /// Where it may run.
     home: Home,
     /// When it is polled first.

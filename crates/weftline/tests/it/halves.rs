@@ -94,20 +94,22 @@ fn a_half_that_finds_the_stream_taken_goes_on_once_it_is_back() {
     });
 }
 
-/// A stream whose reads panic.
-struct Panics;
+/// A stream that calls something while it is read, gives sevens, and takes whatever is written.
+struct Reads(Box<dyn FnMut() + Send>);
 
-impl AsyncRead for Panics {
+impl AsyncRead for Reads {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
-        _buf: &mut [u8],
+        buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        panic_on_purpose("a read")
+        (self.0)();
+        buf[0] = 7;
+        Poll::Ready(Ok(1))
     }
 }
 
-impl AsyncWrite for Panics {
+impl AsyncWrite for Reads {
     fn poll_write(
         self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
@@ -128,7 +130,7 @@ impl AsyncWrite for Panics {
 #[test]
 fn a_panic_in_one_half_leaves_the_other_in_use() {
     alone(async {
-        let (mut reader, writer) = split(Panics);
+        let (mut reader, writer) = split(Reads(Box::new(|| panic_on_purpose("a read"))));
         let panicked = poll_fn(|cx| {
             let read = || Pin::new(&mut reader).poll_read(cx, &mut [0]).is_ready();
             Poll::Ready(catch_unwind(AssertUnwindSafe(read)))
@@ -213,50 +215,16 @@ fn a_reader_whose_waker_panics_takes_nothing_from_whoever_writes_or_reads() {
     assert_eq!(&buf, b"1234");
 }
 
-/// While it is read, the half that writes comes, with a waker that panics.
-struct Visited(Option<Box<dyn FnOnce() + Send>>);
-
-impl AsyncRead for Visited {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        if let Some(visit) = self.0.take() {
-            visit();
-        }
-        buf[0] = 7;
-        Poll::Ready(Ok(1))
-    }
-}
-
-impl AsyncWrite for Visited {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(data.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[test]
 fn a_half_whose_waker_panics_takes_nothing_from_the_other() {
     let (send, visitor) = std::sync::mpsc::channel();
+    // While it is read, the half that writes comes, with a waker that panics.
     let visit = move || {
-        let mut writer: weftline::io::WriteHalf<Visited> = visitor.recv().unwrap();
+        let mut writer: weftline::io::WriteHalf<Reads> = visitor.recv().unwrap();
         let waker = panicking_waker();
         assert!(Pin::new(&mut writer).poll_flush(&mut Context::from_waker(&waker)).is_pending());
     };
-    let (mut reader, writer) = split(Visited(Some(Box::new(visit))));
+    let (mut reader, writer) = split(Reads(Box::new(visit)));
     send.send(writer).unwrap();
     let mut buf = [0];
     let mut cx = Context::from_waker(std::task::Waker::noop());

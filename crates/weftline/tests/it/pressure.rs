@@ -2,7 +2,7 @@
 //! within the marks that were set.
 
 use crate::counting::bytes_in_use;
-use crate::rig::{MS, eventually, in_child, in_virtual_time, runtime};
+use crate::rig::{MS, echo_lines, eventually, in_child, in_virtual_time, runtime};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -99,15 +99,7 @@ fn clients_that_do_not_read_cost_no_more_than_the_mark_of_each() {
 
 /// Says every line again.
 async fn echo(stream: DuplexStream) -> io::Result<()> {
-    let (mut reader, mut writer) = (BufReader::new(&stream), BufWriter::new(&stream));
-    loop {
-        let line = reader.read_line().await?;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(line).await?;
-        writer.flush().await?;
-    }
+    echo_lines(&stream, &stream).await
 }
 
 #[test]

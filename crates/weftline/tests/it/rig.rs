@@ -4,6 +4,7 @@
 use crate::probe::Gate;
 use std::any::Any;
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::process::{Command, Output, Stdio};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, mpsc};
 use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
+use weftline::io::{AsyncRead, AsyncWrite, BufReader, BufWriter};
 use weftline::runtime::Builder;
 use weftline::task::{Id, Status, Unhandled, UnhandledKind};
 use weftline::time::timeout;
@@ -300,6 +302,22 @@ pub(crate) fn eventually(what: &str, is_true: impl Fn() -> bool) {
     while !is_true() {
         assert!(began.elapsed() < LONG, "still not so after {LONG:?}: {what}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Says every line again, until there are no more.
+pub(crate) async fn echo_lines(
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(reader), BufWriter::new(writer));
+    loop {
+        let line = reader.read_line().await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        writer.write_all(line).await?;
+        writer.flush().await?;
     }
 }
 

@@ -5,7 +5,7 @@ use super::clients::Clients;
 use super::doors::{Doors, Listen};
 use crate::net::address::{self, Addresses};
 use crate::net::{TcpListener, TcpListenerBuilder, TcpStream, ToSocketAddrs};
-use crate::task;
+use crate::task::{self, CallSite};
 use std::collections::HashSet;
 use std::fmt::{self, Display};
 use std::future::{Future, IntoFuture, poll_fn};
@@ -167,7 +167,7 @@ pub(super) struct Options<H> {
     /// Called for each one.
     handler: H,
     /// Where the server was asked for.
-    at: &'static Location<'static>,
+    at: CallSite,
     /// Told of failures to accept.
     pub(super) on_accept_error: Option<AcceptErrorHook>,
     /// Accepting waits to be begun.
@@ -289,7 +289,7 @@ impl<H> Options<H> {
 async fn accept_all<L, H, F, E>(
     closer: super::Closer,
     doors: Arc<Doors<L>>,
-    at: &'static Location<'static>,
+    at: CallSite,
     handler: Arc<H>,
     on_error: Option<AcceptErrorHook>,
 ) where

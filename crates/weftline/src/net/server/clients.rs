@@ -5,13 +5,12 @@
 
 use crate::platform::Mutex;
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::task::{self, Task, wake_all};
+use crate::task::{self, CallSite, Task, wake_all};
 use pin_project_lite::pin_project;
 use slab::Slab;
 use std::fmt::Display;
 use std::future::Future;
 use std::mem;
-use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -139,7 +138,7 @@ impl State {
 
 impl Seat {
     /// Runs a handler here, as a task for whoever serves at the given place.
-    pub(super) fn run<F, E>(mut self, at: &'static Location<'static>, handler: F)
+    pub(super) fn run<F, E>(mut self, at: CallSite, handler: F)
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Display + Send + 'static,

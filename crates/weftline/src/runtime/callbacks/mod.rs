@@ -29,6 +29,7 @@ mod runner;
 pub(super) use queue::Queue;
 
 use super::Handle;
+use crate::task::CallSite;
 use queue::{Call, Key};
 use std::fmt;
 use std::panic::Location;
@@ -71,7 +72,7 @@ impl Handle {
     /// As [`call_soon`](Self::call_soon), on behalf of whoever stands at the given place.
     pub(crate) fn call_soon_for(
         &self,
-        at: &'static Location<'static>,
+        at: CallSite,
         function: impl FnOnce() + Send + 'static,
     ) -> CallHandle {
         let call = Call::new(Box::new(function), at);

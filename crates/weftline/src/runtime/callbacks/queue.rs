@@ -1,10 +1,10 @@
 //! The order in which callbacks are called, and whether somebody is there to call them.
 
 use crate::platform::Mutex;
-use crate::task::{Hooks, Surroundings, Unhandled};
+use crate::task::{CallSite, Hooks, Surroundings, Unhandled};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub(super) struct Call {
     /// Whether it can still be called. Nothing is called or dropped under the lock.
     stage: Mutex<Stage>,
     /// Where it was registered.
-    place: &'static Location<'static>,
+    place: CallSite,
 }
 
 /// How far a callback has come.
@@ -32,7 +32,7 @@ enum Stage {
 
 impl Call {
     /// A callback, with what is around the calling code.
-    pub(super) fn new(function: Function, place: &'static Location<'static>) -> Arc<Self> {
+    pub(super) fn new(function: Function, place: CallSite) -> Arc<Self> {
         let stage = Mutex::new(Stage::Waiting(function, Surroundings::here()));
         Arc::new(Self { stage, place })
     }

@@ -1,8 +1,8 @@
 //! Servers: who is served, what a failure touches, and how they end.
 
 use crate::rig::{
-    LONG, MS, eventually, holder, panic_on_purpose, panicking_waker, reporting_runtime, runtime,
-    until_waiting, within_limit,
+    LONG, MS, echo_lines, eventually, holder, panic_on_purpose, panicking_waker, reporting_runtime,
+    runtime, until_waiting, within_limit,
 };
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -21,15 +21,7 @@ use weftline::{finally, uncancellable, yield_now};
 
 /// Says every line again.
 async fn echo(stream: TcpStream) -> io::Result<()> {
-    let (mut reader, mut writer) = (BufReader::new(&stream), BufWriter::new(&stream));
-    loop {
-        let line = reader.read_line().await?;
-        if line.is_empty() {
-            return Ok(());
-        }
-        writer.write_all(line).await?;
-        writer.flush().await?;
-    }
+    echo_lines(&stream, &stream).await
 }
 
 /// Waits until the client is gone.

@@ -1,7 +1,7 @@
 //! Servers whose handlers begin with a handshake.
 
 use super::{PEM, acceptor, connector};
-use crate::rig::{eventually, reporting_runtime, runtime, within_limit};
+use crate::rig::{echo_lines, eventually, reporting_runtime, runtime, within_limit};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,16 +17,9 @@ const MANY: usize = 200;
 pub(super) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     stream: TlsStream<S>,
 ) -> io::Result<()> {
-    let (reader, writer) = split(stream);
-    let (mut reader, mut writer) = (BufReader::new(reader), BufWriter::new(writer));
-    loop {
-        let line = reader.read_line().await?;
-        if line.is_empty() {
-            return writer.close().await;
-        }
-        writer.write_all(line).await?;
-        writer.flush().await?;
-    }
+    let (reader, mut writer) = split(stream);
+    echo_lines(reader, &mut writer).await?;
+    BufWriter::new(writer).close().await
 }
 
 fn address(server: &Server) -> SocketAddr {
