@@ -6,7 +6,9 @@ use super::extra::{CancelReason, Extra};
 use super::hooks::{Unhandled, UnhandledKind};
 use super::raw::{Header, Polled, RawTask, Unread};
 use super::roster::Reason;
-use super::state::{Cancel, Claim, Complete, DropHandle, FinishPoll, StartPoll, Suspension};
+use super::state::{
+    Cancel, Claim, Complete, DropHandle, FinishPoll, LastWake, StartPoll, Suspension,
+};
 use super::{Home, JoinError, bells, budget, driven, waker};
 use crate::job::{Job, JobHeader};
 use crate::platform::atomic::Ordering;
@@ -301,6 +303,23 @@ pub(crate) unsafe fn wake(task: RawTask) {
     if header.state.wake() {
         // SAFETY: `wake` made the caller the owner.
         unsafe { queue(task, Reason::Woken) };
+    }
+}
+
+/// Wakes a task, and gives a reference back.
+///
+/// # Safety
+///
+/// The caller has a reference, and gives it up.
+#[inline]
+pub(crate) unsafe fn wake_and_release(task: RawTask) {
+    // SAFETY: the caller has a reference until the exchange.
+    match unsafe { task.header() }.state.wake_and_release() {
+        // SAFETY: the caller became the owner.
+        LastWake::Queue => unsafe { queue(task, Reason::Woken) },
+        LastWake::Noted => {}
+        // SAFETY: that was the last reference.
+        LastWake::Free => unsafe { task.free() },
     }
 }
 

@@ -286,13 +286,23 @@ impl RawTask {
     /// The caller has a reference, and gives it up.
     #[inline]
     pub(crate) unsafe fn release(self) {
-        // SAFETY: the caller has a reference.
-        let header = unsafe { self.header() };
-        let free = header.vtable.free;
-        if header.state.release() {
+        // SAFETY: the caller has a reference until it is released.
+        if unsafe { self.header() }.state.release() {
             // SAFETY: that was the last reference.
-            unsafe { free(self.0) }
+            unsafe { self.free() }
         }
+    }
+
+    /// Frees the task.
+    ///
+    /// # Safety
+    ///
+    /// The caller has given up the last reference.
+    pub(super) unsafe fn free(self) {
+        // SAFETY: the allocation lasts until the call below, which is the caller's alone to make.
+        let free = unsafe { self.header() }.vtable.free;
+        // SAFETY: passed on.
+        unsafe { free(self.0) }
     }
 }
 

@@ -70,6 +70,18 @@ pub(crate) enum Claim {
     Taken,
 }
 
+/// What a wake-up by a waker that is used up came to.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LastWake {
+    /// The caller owns the task now and must queue it.
+    Queue,
+    /// Whoever owns the task will see it, or it has ended.
+    Noted,
+    /// It has ended, and that was the last reference: the caller frees it.
+    Free,
+}
+
 /// Where a poll has left a request to cancel, as far as the task's own regions are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Suspension {
@@ -210,6 +222,23 @@ impl State {
         // `start_poll`, so that the poll sees what the waker wrote. Acquire: pairs with the
         // Release in `finish_poll`, so that a new owner sees the future as the last poll left it.
         self.0.fetch_or(NOTIFIED | OWNED, Ordering::AcqRel) & OWNED == 0
+    }
+
+    /// A wake-up by a waker that is used up: its reference goes in the same step.
+    #[inline]
+    pub(crate) fn wake_and_release(&self) -> LastWake {
+        let mut seen = self.0.load(Ordering::Relaxed); // the exchange below decides
+        loop {
+            let next = (seen | NOTIFIED | OWNED) - REFERENCE;
+            // Orderings as in `wake` and in `release`, which this is together.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                // The runtime's reference lasts until completion, and a task that is complete is owned.
+                Ok(_) if seen & OWNED == 0 => return LastWake::Queue,
+                Ok(_) if next < REFERENCE => return LastWake::Free,
+                Ok(_) => return LastWake::Noted,
+                Err(now) => seen = now,
+            }
+        }
     }
 
     /// A request to cancel, to be delivered at the next suspension.

@@ -152,6 +152,32 @@ fn a_wake_while_polling_polls_again() {
 }
 
 #[test]
+fn a_waker_that_is_used_up_while_the_task_ends_lets_go_of_it() {
+    model(|| {
+        let (roster, queue) = roster();
+        let place = Arc::new(Mutex::new(None::<Waker>));
+        let stored = place.clone();
+        let handle = Builder::new().spawn_in(
+            &roster,
+            poll_fn(move |cx| {
+                let is_first = stored.lock().replace(cx.waker().clone()).is_none();
+                if is_first { Poll::Pending } else { Poll::Ready(()) }
+            }),
+        );
+        queue.run_all();
+        let waker = place.lock().clone().expect("the first poll left its waker");
+        let last = waker.clone();
+        let thread = thread::spawn(move || last.wake());
+        waker.wake();
+        queue.run_all();
+        drop((handle, place));
+        thread.join().unwrap();
+        queue.run_all();
+        assert_freed(&roster);
+    });
+}
+
+#[test]
 fn a_task_is_never_polled_by_two_at_once() {
     model(|| {
         let (roster, queue) = roster();

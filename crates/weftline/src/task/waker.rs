@@ -34,10 +34,10 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 }
 
 unsafe fn wake(data: *const ()) {
-    // SAFETY: the waker is valid until its reference is released on the next line.
-    unsafe { wake_by_ref(data) };
-    // SAFETY: passed on.
-    unsafe { drop_waker(data) };
+    // SAFETY: the data of this vtable's wakers came from `into_data`.
+    let task = unsafe { RawTask::from_data(data) };
+    // SAFETY: the waker has a reference, and is gone after this.
+    unsafe { harness::wake_and_release(task) };
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
