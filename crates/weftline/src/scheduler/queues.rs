@@ -127,9 +127,15 @@ impl Slot {
         Self(AtomicPtr::new(std::ptr::null_mut()))
     }
 
-    /// Puts a job in, and gives back the one that was there.
+    /// Puts a job in, and gives back the one that was there. Only the slot's own worker does.
     #[inline]
     pub(crate) fn put(&self, job: Job) -> Option<Job> {
+        if self.is_empty() {
+            // It stays so, since nobody else fills it: no exchange is needed. Release: pairs with the
+            // Acquire in `exchange`.
+            self.0.store(job.into_raw(), Ordering::Release);
+            return None;
+        }
         self.exchange(job.into_raw())
     }
 

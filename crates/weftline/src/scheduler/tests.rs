@@ -4,7 +4,7 @@ use super::activity::{Activity, BEGUN};
 use super::actors::Actors;
 use super::monitor::{Monitor, Rest};
 use super::park::DriverToken;
-use super::queues::Inbox;
+use super::queues::{Inbox, Slot};
 use super::sleep::Sleep;
 use super::watch::Watch;
 use super::worker::Local;
@@ -347,6 +347,35 @@ fn new_job(roster: &Arc<Roster>, shared: &Shared) -> (JoinHandle<()>, Job) {
     let handle = Builder::new().spawn_in(roster, async {});
     let taken = shared.injector.take(0, &Worker::new_fifo()).expect("it was just put in");
     (handle, taken.job)
+}
+
+#[test]
+fn a_job_that_is_put_into_a_slot_while_others_rob_it_is_run_once_and_as_it_was_put_in() {
+    model(|| {
+        let (roster, shared, _workers) = scheduler(1);
+        let (slot, runs) = (Arc::new(Slot::new()), Arc::new(AtomicUsize::new(0)));
+        let robbed = slot.clone();
+        let robs = thread::spawn(move || {
+            for _ in 0..2 {
+                robbed.take().into_iter().for_each(Job::run);
+            }
+        });
+        for _ in 0..2 {
+            let (count, here) = (runs.clone(), Arc::new(UnsafeCell::new(0)));
+            let there = here.clone();
+            let counts = async move {
+                enter(&there);
+                count.fetch_add(1, Ordering::Relaxed);
+            };
+            let _handle = Builder::new().spawn_in(&roster, counts);
+            let taken = shared.injector.take(0, &Worker::new_fifo()).expect("it was just put in");
+            enter(&here);
+            slot.put(taken.job).into_iter().for_each(Job::run);
+        }
+        robs.join().unwrap();
+        slot.take().into_iter().for_each(Job::run);
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+    });
 }
 
 #[test]
