@@ -19,6 +19,11 @@ impl<T: Send + 'static> Errand<T> {
         context::send_errand(call).map(Self)
     }
 
+    /// Whether waiting takes no time.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+
     /// Waits for the value. Fails where the call was not made, since the runtime has ended.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.0.poll_output(cx).map(|output| {

@@ -134,7 +134,7 @@ impl<U> Future for Child<U> {
         assert!(!this.taken, "a `Child` was polled after it gave its value");
         let returned = this.passing.poll_returned(cx);
         let polled = returned.unwrap_or_else(|| match &this.watch {
-            None => Poll::Ready(Err(JoinError::cancelled(this.id, Some(REFUSED.into())))),
+            None => Poll::Ready(Err(JoinError::cancelled(this.id, None, Some(REFUSED.into())))),
             Some(watch) => match watch.poll_value(cx) {
                 // The group has perhaps asked the child, and is about to ask whoever awaits it.
                 Poll::Ready(value) if value.as_ref().is_err_and(JoinError::is_cancelled) => {
@@ -290,12 +290,12 @@ where
         &self,
         output: Result<Result<U, X>, JoinError>,
     ) -> (Result<U, JoinError>, End<E>) {
-        let id = self.task.id();
+        let (id, name) = (self.task.id(), self.task.name());
         match output {
             Ok(Ok(value)) => (Ok(value), End::Quiet),
             Ok(Err(error)) => match (self.into_failure)(error) {
-                Some(failure) => (Err(JoinError::failed(id)), End::Failed(failure)),
-                None => (Err(JoinError::cancelled(id, None)), End::Quiet),
+                Some(failure) => (Err(JoinError::failed(id, name)), End::Failed(failure)),
+                None => (Err(JoinError::cancelled(id, name, None)), End::Quiet),
             },
             Err(error) => {
                 let message = error.panic_message().map(str::to_owned);
@@ -304,7 +304,7 @@ where
                         // The payload goes on in the group's task; its text is for the handle.
                         let text = Box::new(message.unwrap_or_default());
                         let panic = CaughtPanic::of(self.task.clone(), payload);
-                        (Err(JoinError::panicked(id, text)), End::Panicked(panic))
+                        (Err(JoinError::panicked(id, name, text)), End::Panicked(panic))
                     }
                     (Err(error), _) => (Err(error), End::Quiet),
                 }

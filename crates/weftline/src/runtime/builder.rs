@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// The most threads for [`spawn_blocking`](crate::spawn_blocking), at least 1; more jobs wait.
+    /// The most threads for [`spawn_blocking`](crate::spawn_blocking) and [`fs`](crate::fs), at least 1; more jobs wait.
     /// By default 512. Threads start when they are needed.
     pub fn max_blocking_threads(mut self, threads: usize) -> Self {
         self.blocking.max_threads = threads;

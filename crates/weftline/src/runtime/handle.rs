@@ -112,7 +112,8 @@ impl Handle {
     /// Runs a future on the calling thread, with the runtime around it; see
     /// [`Runtime::block_on`](super::Runtime::block_on).
     ///
-    /// Inside a task this blocks the worker: nothing else runs there until the future is ready.
+    /// Inside a task this blocks the worker: nothing else runs there until the future is ready. Inside a closure of
+    /// [`spawn_blocking`](crate::spawn_blocking) it holds a thread that the future may need, which is told of there.
     ///
     /// # Panics
     ///

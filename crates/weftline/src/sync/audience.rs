@@ -9,7 +9,8 @@ use crate::platform::Mutex;
 use crate::task::budget;
 use slab::Slab;
 use std::mem;
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 /// The wakers of those who wait. It does not know for what.
 #[derive(Debug, Default)]
@@ -113,6 +114,13 @@ impl Audience {
     pub(crate) async fn wait_until<R>(&self, mut look: impl FnMut() -> Option<R>) -> R {
         let mut member = Member { audience: self, place: Place::default() };
         std::future::poll_fn(|cx| self.poll_until(&mut member.place, cx, &mut look)).await
+    }
+}
+
+/// For what can wake only one.
+impl Wake for Audience {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
     }
 }
 

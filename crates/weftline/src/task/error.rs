@@ -30,12 +30,22 @@ pub struct JoinError {
 }
 
 enum Repr {
-    Cancelled(Option<Box<CancelReason>>),
+    Cancelled(Option<Box<Details>>),
     Panicked(Box<Panicked>),
-    Failed,
+    Failed(Option<Box<Details>>),
+}
+
+/// What the errors of few tasks have.
+struct Details {
+    /// The name that the task's spawner gave it.
+    name: Option<Box<str>>,
+    /// Why it was cancelled.
+    reason: Option<CancelReason>,
 }
 
 struct Panicked {
+    /// The name that the task's spawner gave it.
+    name: Option<Box<str>>,
     /// The payload as a text, where it is one.
     message: String,
     /// What the panic carried. The lock makes it `Sync`; it is never contended.
@@ -53,24 +63,37 @@ pub(crate) fn message_of(payload: &Payload) -> String {
     }
 }
 
+impl Details {
+    fn of(name: Option<&str>, reason: Option<CancelReason>) -> Option<Box<Self>> {
+        let is_needed = name.is_some() || reason.is_some();
+        is_needed.then(|| Box::new(Self { name: name.map(Box::from), reason }))
+    }
+}
+
 impl JoinError {
-    pub(crate) fn cancelled(id: Id, reason: Option<CancelReason>) -> Self {
-        Self { id, repr: Repr::Cancelled(reason.map(Box::new)) }
+    #[cold]
+    pub(crate) fn cancelled(id: Id, name: Option<&str>, reason: Option<CancelReason>) -> Self {
+        Self { id, repr: Repr::Cancelled(Details::of(name, reason)) }
     }
 
-    pub(crate) fn panicked(id: Id, payload: Payload) -> Self {
-        Self {
-            id,
-            repr: Repr::Panicked(Box::new(Panicked {
-                message: message_of(&payload),
-                payload: Mutex::new(payload),
-            })),
-        }
+    #[cold]
+    pub(crate) fn panicked(id: Id, name: Option<&str>, payload: Payload) -> Self {
+        let name = name.map(Box::from);
+        let message = message_of(&payload);
+        let panicked = Panicked { name, message, payload: Mutex::new(payload) };
+        Self { id, repr: Repr::Panicked(Box::new(panicked)) }
     }
 
     /// That of a task whose error its group has.
-    pub(crate) fn failed(id: Id) -> Self {
-        Self { id, repr: Repr::Failed }
+    pub(crate) fn failed(id: Id, name: Option<&str>) -> Self {
+        Self { id, repr: Repr::Failed(Details::of(name, None)) }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match &self.repr {
+            Repr::Cancelled(details) | Repr::Failed(details) => details.as_ref()?.name.as_deref(),
+            Repr::Panicked(panicked) => panicked.name.as_deref(),
+        }
     }
 
     /// Whether the task was cancelled.
@@ -106,7 +129,7 @@ impl JoinError {
     /// ```
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        matches!(self.repr, Repr::Failed)
+        matches!(self.repr, Repr::Failed(_))
     }
 
     /// The id of the task that ended.
@@ -130,8 +153,8 @@ impl JoinError {
     #[must_use]
     pub fn cancel_reason(&self) -> Option<&str> {
         match &self.repr {
-            Repr::Cancelled(reason) => reason.as_deref().map(AsRef::as_ref),
-            Repr::Panicked(_) | Repr::Failed => None,
+            Repr::Cancelled(details) => details.as_ref()?.reason.as_deref(),
+            Repr::Panicked(_) | Repr::Failed(_) => None,
         }
     }
 
@@ -139,7 +162,7 @@ impl JoinError {
     #[must_use]
     pub fn panic_message(&self) -> Option<&str> {
         match &self.repr {
-            Repr::Cancelled(_) | Repr::Failed => None,
+            Repr::Cancelled(_) | Repr::Failed(_) => None,
             Repr::Panicked(panicked) => Some(&panicked.message),
         }
     }
@@ -164,38 +187,38 @@ impl JoinError {
             Repr::Panicked(panicked) => {
                 Ok(panicked.payload.into_inner().unwrap_or_else(PoisonError::into_inner))
             }
-            Repr::Cancelled(_) | Repr::Failed => Err(self),
+            Repr::Cancelled(_) | Repr::Failed(_) => Err(self),
         }
     }
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.repr {
-            Repr::Cancelled(None) => write!(f, "task {} was cancelled", self.id),
-            Repr::Cancelled(Some(reason)) => {
-                write!(f, "task {} was cancelled: {reason}", self.id)
-            }
-            Repr::Panicked(panicked) => {
-                write!(f, "task {} panicked: {}", self.id, panicked.message)
-            }
-            Repr::Failed => write!(f, "task {} failed: its group has the error", self.id),
+        write!(f, "task {}", self.id)?;
+        if let Some(name) = self.name() {
+            write!(f, " {name:?}")?;
         }
+        match &self.repr {
+            Repr::Cancelled(_) => f.write_str(" was cancelled")?,
+            Repr::Panicked(panicked) => write!(f, " panicked: {}", panicked.message)?,
+            Repr::Failed(_) => f.write_str(" failed: its group has the error")?,
+        }
+        self.cancel_reason().map_or(Ok(()), |reason| write!(f, ": {reason}"))
     }
 }
 
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.repr {
-            Repr::Cancelled(None) => write!(f, "JoinError::Cancelled({})", self.id),
-            Repr::Cancelled(Some(reason)) => {
-                write!(f, "JoinError::Cancelled({}, {reason:?})", self.id)
-            }
-            Repr::Panicked(panicked) => {
-                write!(f, "JoinError::Panicked({}, {:?})", self.id, panicked.message)
-            }
-            Repr::Failed => write!(f, "JoinError::Failed({})", self.id),
+        let mut tuple = f.debug_tuple(match &self.repr {
+            Repr::Cancelled(_) => "JoinError::Cancelled",
+            Repr::Panicked(_) => "JoinError::Panicked",
+            Repr::Failed(_) => "JoinError::Failed",
+        });
+        tuple.field(&format_args!("{}", self.id));
+        for text in [self.name(), self.cancel_reason(), self.panic_message()].iter().flatten() {
+            tuple.field(text);
         }
+        tuple.finish()
     }
 }
 

@@ -361,11 +361,11 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> Polled
         // SAFETY: the future stays in its allocation until it is dropped in place.
         let future = unsafe { Pin::new_unchecked(future) };
         // SAFETY: the header is alive, and never written (rule 5).
-        let id = unsafe { task.as_ref() }.id;
+        let header = unsafe { task.as_ref() };
         let output = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => return Polled::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(JoinError::panicked(id, payload)),
+            Err(payload) => Err(JoinError::panicked(header.id, header.name(), payload)),
         };
         // SAFETY: the stage is the caller's.
         match unsafe { replace(stage, Stage::Finished(output)) } {
@@ -379,13 +379,14 @@ unsafe fn poll<F: Future>(task: NonNull<Header>, cx: &mut Context<'_>) -> Polled
 
 unsafe fn cancel<F: Future>(task: NonNull<Header>, reason: Option<CancelReason>) -> bool {
     // SAFETY: the header is alive, and never written (rule 5).
-    let id = unsafe { task.as_ref() }.id;
+    let header = unsafe { task.as_ref() };
+    let (id, name) = (header.id, header.name());
     let drop_future = |stage: *mut Stage<F>| {
         // SAFETY: the caller owns the task (rule 1).
         let dropped = unsafe { replace(stage, Stage::Consumed) };
         let error = match dropped {
-            Ok(()) => JoinError::cancelled(id, reason),
-            Err(payload) => JoinError::panicked(id, payload),
+            Ok(()) => JoinError::cancelled(id, name, reason),
+            Err(payload) => JoinError::panicked(id, name, payload),
         };
         let cancelled = error.is_cancelled();
         // SAFETY: as above; `Consumed` needs no drop.

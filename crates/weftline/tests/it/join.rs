@@ -240,6 +240,24 @@ fn a_panic_reaches_the_joiner_with_its_payload_and_its_text() {
 }
 
 #[test]
+fn the_error_of_a_task_with_a_name_says_the_name() {
+    let runtime = runtime();
+    let _entered = runtime.handle().enter();
+    let named = || weftline::task::Builder::new().name("mill");
+    let panicked = named().spawn(async { panic_on_purpose("grit") });
+    let error: JoinError = panicked.wait().map(|(): ()| ()).unwrap_err();
+    let id = error.id();
+    assert_eq!(error.to_string(), format!("task {id} \"mill\" panicked: on purpose: grit"));
+    assert!(format!("{error:?}").contains("\"mill\""), "{error:?}");
+
+    let cancelled = named().spawn(std::future::pending::<()>());
+    cancelled.cancel_with("no corn");
+    let error = cancelled.wait().unwrap_err();
+    assert_eq!(error.to_string(), format!("task {} \"mill\" was cancelled: no corn", error.id()));
+    assert_eq!(error.cancel_reason(), Some("no corn"));
+}
+
+#[test]
 fn a_shared_handle_gives_many_waiters_the_same() {
     within_limit(|| {
         let runtime = runtime();

@@ -10,6 +10,7 @@ use crate::rig::{
 use rustix::process::{Signal as Sent, getpid, kill_process};
 use std::future::{pending, poll_fn};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -188,6 +189,27 @@ fn a_flood_of_one_signal_hides_no_other() {
         // The last ones may still be on their way, and the default is to end the process.
         std::mem::forget(flood);
     });
+}
+
+#[test]
+fn what_a_signal_interrupts_finds_errno_as_it_was() {
+    if !in_child("signal::what_a_signal_interrupts_finds_errno_as_it_was") {
+        return;
+    }
+    let heard = signal(Kind::USER1).unwrap();
+    // What the handler does fails where nothing can be written.
+    let unwritable = std::fs::File::open("/dev/null").unwrap();
+    for descriptor in 3..64 {
+        // SAFETY: it stays a descriptor, and in this process nobody relies on which one it is.
+        unsafe { libc::dup2(unwritable.as_raw_fd(), descriptor) };
+    }
+    // SAFETY: a text that ends with a zero.
+    let found = unsafe { libc::access(c"".as_ptr(), libc::F_OK) };
+    // SAFETY: there are no pointers. The handler runs on this thread, before the call returns.
+    unsafe { libc::raise(libc::SIGUSR1) };
+    assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::NotFound);
+    assert_eq!(found, -1);
+    std::mem::forget(heard);
 }
 
 #[test]

@@ -272,6 +272,71 @@ fn a_cancelled_write_is_made_before_the_next() {
 }
 
 #[test]
+fn the_error_of_a_cancelled_flush_is_told_by_the_next_write() {
+    if is_child() {
+        run(async {
+            println!("{READY}");
+            let mut out = stdout();
+            // Not a line, so std holds it back.
+            out.write_all(b"x").await.unwrap();
+            assert_eq!(stdin().read(&mut [0; 1]).await.unwrap(), 0);
+            let held = io::stdout().lock();
+            let flush = poll_fn(|cx| Poll::Ready(pin!(out.flush()).poll(cx).is_pending())).await;
+            assert!(flush, "the thread that flushes has to wait");
+            drop(held);
+            let error = out.write(b"y").await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        });
+        done();
+    }
+    let mut child = piped("stdio::the_error_of_a_cancelled_flush_is_told_by_the_next_write");
+    let mut out = child.stdout.take().unwrap();
+    read_until(&mut out, READY);
+    drop(out);
+    drop(child.stdin.take());
+    assert_eq!(end_of(&mut child).code(), Some(DONE));
+}
+
+#[test]
+fn what_nobody_reads_does_not_pile_up() {
+    /// How many begin to write and give up.
+    const WRITERS: usize = 5000;
+    if is_child() {
+        run(async {
+            let filling = spawn(async { stdout().write_all(&vec![b'x'; LARGE]).await.unwrap() });
+            until_waiting(&filling).await;
+            for number in 0..WRITERS {
+                yield_now().await;
+                let text = format!("\n<{number}>\n");
+                poll_fn(|cx| {
+                    let _ = pin!(stdout().write(text.as_bytes())).poll(cx);
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            eprintln!("{READY}");
+            // Whoever does not give up comes to it.
+            let last =
+                (0..100).map(|_| spawn(async { stdout().write_all(b"last\n").await.unwrap() }));
+            for write in last.collect::<Vec<_>>() {
+                write.await.unwrap();
+            }
+            filling.await.unwrap();
+        });
+        done();
+    }
+    within_limit(|| {
+        let mut child = piped("stdio::what_nobody_reads_does_not_pile_up");
+        read_until(child.stderr.as_mut().unwrap(), READY);
+        let (said, code) = fed(child, drop);
+        assert_eq!(code, Some(DONE));
+        assert_eq!(said.matches("last\n").count(), 100);
+        let made = said.matches('<').count();
+        assert!(made < WRITERS / 10, "{made} of {WRITERS} were kept");
+    });
+}
+
+#[test]
 fn no_runtime_is_needed() {
     within_limit(|| {
         let mut errors = stderr();

@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::{fmt, fs};
-use trip::{Ahead, Trip, move_back};
+use trip::{Ahead, Outcomes, Side, Trip, Waiting, move_back};
 
 /// An open file: std's [`File`](fs::File), whose calls do not block the worker.
 ///
@@ -29,15 +29,16 @@ use trip::{Ahead, Trip, move_back};
 ///
 /// # One at a time
 ///
-/// Whoever calls while a trip is under way waits in place of the one who began it, and that one is not woken. So a file is
-/// not to be [split](crate::io::split): for two tasks have two of them by [`try_clone`](Self::try_clone).
+/// There is one place, and one trip at a time. The halves of a file that is [split](crate::io::split) share both: a write waits for
+/// a read that is under way, and goes where that has moved the place. Two tasks that are not to wait for each other have
+/// two files, by [`try_clone`](Self::try_clone), which share the place.
 ///
 /// # Cancel safety
 ///
 /// A trip that has begun cannot be stopped. The file keeps it, and the next call waits for it.
 ///
-/// - **A cancelled read** loses nothing: what it brings is for the next read. Before a write, a seek or
-///   [`into_std`](Self::into_std) the place of the file is moved back to where its reader is.
+/// - **A cancelled read** loses nothing: what it brings is for the next read, also an error, unless a seek comes first. Before a
+///   write, a seek or [`into_std`](Self::into_std) the place of the file is moved back to where its reader is.
 /// - **A cancelled write** is made as a whole, in part or not at all, before all that is done with the file later, and also if the file is
 ///   dropped. Its error is that of the next write or [`flush`](Self::flush); if the file was dropped, it is
 ///   [reported](crate::runtime::Builder::on_unhandled). A write of the same bytes that comes next takes the place
@@ -74,8 +75,10 @@ pub struct File {
     wrote: Vec<u8>,
     /// What is being done on another thread.
     trip: Option<Trip>,
-    /// What a write has failed with whose caller had gone.
-    failure: Option<io::Error>,
+    /// What has come of the trips before it, and was not taken.
+    outcomes: Outcomes,
+    /// Who waits for it.
+    waiting: Waiting,
 }
 
 impl File {
@@ -158,8 +161,14 @@ impl File {
     /// ```
     #[must_use]
     pub fn from_std(file: fs::File) -> Self {
-        let file = Arc::new(file);
-        Self { file, ahead: Ahead::default(), wrote: Vec::new(), trip: None, failure: None }
+        Self {
+            file: Arc::new(file),
+            ahead: Ahead::default(),
+            wrote: Vec::new(),
+            trip: None,
+            outcomes: Outcomes::default(),
+            waiting: Waiting::default(),
+        }
     }
 
     /// Gives the file back, with its place where the reader of this one is.
@@ -214,14 +223,14 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Loses nothing: what is brought is for the next read.
+    /// Loses nothing: what is brought is for the next read, also an error.
     ///
     /// # Examples
     ///
     /// See the type.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         // An end that another one has seen may be the end no more.
-        poll_fn(|cx| self.poll_settled(cx)).await;
+        poll_fn(|cx| self.poll_settled(cx, Side::Reads)).await;
         poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, buf)).await
     }
 
@@ -274,7 +283,7 @@ impl File {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_settled(cx)).await;
+        poll_fn(|cx| self.poll_settled(cx, Side::Reads)).await;
         let before = buf.len();
         loop {
             let count = poll_fn(|cx| {
@@ -386,6 +395,7 @@ impl File {
     /// # std::io::Result::Ok(()) }).unwrap();
     /// ```
     pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_settled(cx, Side::Writes)).await;
         poll_fn(|cx| self.poll_written(cx)).await
     }
 

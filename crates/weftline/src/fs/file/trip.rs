@@ -3,13 +3,18 @@
 //! A file holds the trip that is under way, and each call waits for it first: so calls happen in their order, and what comes of a
 //! trip whose caller has gone is there for the next one. Only the poll that makes a trip out of a call
 //! takes anything from its caller.
+//!
+//! The file may be that of two tasks, of which one reads and the other one writes ([`Side`]). The poll that finds a trip over may
+//! be of either, so it notes the outcome for whom it concerns, and both are woken.
 
 use super::File;
 use crate::fs::errand::Errand;
+use crate::sync::{Audience, Place};
 use crate::task::budget;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::mem;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 use std::{fmt, fs};
 
 /// How many bytes a trip moves at most. Value picked out of thin air: copying them takes longer than the
@@ -54,6 +59,16 @@ pub(super) enum Trip {
     Seeking(SeekFrom, Errand<io::Result<u64>>),
 }
 
+impl Trip {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Reading(errand) => errand.is_over(),
+            Self::Writing(errand) => errand.is_over(),
+            Self::Seeking(_, errand) => errand.is_over(),
+        }
+    }
+}
+
 /// What comes back from a trip that wrote.
 pub(super) struct Written {
     /// What was to be written.
@@ -74,28 +89,67 @@ pub(super) struct Unwritten {
     error: io::Error,
 }
 
-/// What has come of a trip.
-pub(super) enum Outcome {
-    Read(io::Result<usize>),
+/// What has come of trips, until the caller that it belongs to takes it. Each kind has a place of its own, since whoever
+/// reads may find a trip over that one who writes has begun, and the other way round.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    /// A read that brought no bytes: the end, or an error.
+    read: Option<io::Result<()>>,
     /// Of writing the bytes that are in `File::wrote`.
-    Wrote(io::Result<usize>),
-    Sought(SeekFrom, io::Result<u64>),
+    wrote: Option<io::Result<usize>>,
+    /// Of the last trip, if that was a seek: it holds until something else was done.
+    sought: Option<(SeekFrom, io::Result<u64>)>,
+}
+
+/// Those who wait for a trip: each waits for whatever is under way, and so all are woken when it is over.
+#[derive(Default)]
+pub(super) struct Waiting {
+    /// Their wakers.
+    audience: Arc<Audience>,
+    /// The place of whoever reads or seeks.
+    reader: Place,
+    /// The place of whoever writes.
+    writer: Place,
+}
+
+/// What a caller does with a file. Of two tasks that have it, one reads, and the other one writes.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Reads,
+    Writes,
+}
+
+impl Waiting {
+    /// From now on the side's caller is woken when the trip is over.
+    fn enter(&mut self, side: Side, cx: &Context<'_>) {
+        let place = match side {
+            Side::Reads => &mut self.reader,
+            Side::Writes => &mut self.writer,
+        };
+        self.audience.enter(place, cx.waker());
+    }
 }
 
 impl File {
-    /// Waits for the trip that is under way. None: there is none.
-    pub(super) fn poll_trip(&mut self, cx: &mut Context<'_>) -> Poll<Option<Outcome>> {
-        let outcome = match &mut self.trip {
-            None => return Poll::Ready(None),
-            Some(Trip::Reading(errand)) => {
+    /// Waits for the trip that is under way, and notes what has come of it.
+    fn poll_trip(&mut self, cx: &mut Context<'_>, side: Side) -> Poll<()> {
+        let Some(trip) = &mut self.trip else { return Poll::Ready(()) };
+        if !trip.is_over() {
+            self.waiting.enter(side, cx);
+        }
+        let waker = Waker::from(self.waiting.audience.clone());
+        let cx = &mut Context::from_waker(&waker);
+        let mut sought = None;
+        match trip {
+            Trip::Reading(errand) => {
                 let result = ready!(errand.poll(cx)).and_then(|(bytes, result)| {
                     let end = *result.as_ref().unwrap_or(&0);
                     self.ahead = Ahead { bytes, start: 0, end };
                     result
                 });
-                Outcome::Read(result)
+                self.outcomes.read = (self.ahead.len() == 0).then(|| result.map(drop));
             }
-            Some(Trip::Writing(errand)) => {
+            Trip::Writing(errand) => {
                 let (bytes, moved_back, result) = match ready!(errand.poll(cx)) {
                     Ok(Ok(back)) => (back.bytes, back.moved_back, Ok(back.count)),
                     Ok(Err(back)) => (back.bytes, back.moved_back, Err(back.error)),
@@ -105,33 +159,32 @@ impl File {
                 if moved_back {
                     self.ahead.clear();
                 }
-                Outcome::Wrote(result)
+                self.outcomes.wrote = Some(result);
             }
-            Some(Trip::Seeking(to, errand)) => {
+            Trip::Seeking(to, errand) => {
                 let result = ready!(errand.poll(cx)).and_then(|result| result);
                 if result.is_ok() {
                     self.ahead.clear();
+                    self.outcomes.read = None;
                 }
-                Outcome::Sought(*to, result)
+                sought = Some((*to, result));
             }
-        };
-        self.trip = None;
-        Poll::Ready(Some(outcome))
-    }
-
-    /// Waits for what callers have left, and keeps what it failed with.
-    pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(outcome) = ready!(self.poll_trip(cx)) {
-            self.note_left(outcome);
         }
+        self.outcomes.sought = sought;
+        self.trip = None;
+        // The trip itself wakes nobody if its value was taken before it came to that.
+        self.waiting.audience.wake_all();
         Poll::Ready(())
     }
 
-    /// Nobody waits for this any more: an error is for whoever writes or flushes next.
-    fn note_left(&mut self, outcome: Outcome) {
-        if let Outcome::Wrote(Err(error)) = outcome {
-            self.failure = Some(error);
-        }
+    /// Waits for what callers have left who are here no more. What has come of it is of interest no more, errors aside.
+    pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>, side: Side) -> Poll<()> {
+        ready!(self.poll_trip(cx, side));
+        let Outcomes { read, wrote, sought } = &mut self.outcomes;
+        drop(read.take_if(|read| read.is_ok()));
+        drop(wrote.take_if(|wrote| wrote.is_ok()));
+        *sought = None;
+        Poll::Ready(())
     }
 
     /// Waits until there is something to read, of which a trip brings up to `wanted` bytes. Empty: the end.
@@ -142,16 +195,14 @@ impl File {
     ) -> Poll<io::Result<&[u8]>> {
         ready!(budget::poll_proceed(cx));
         loop {
-            match ready!(self.poll_trip(cx)) {
-                Some(Outcome::Read(result)) => {
-                    if result? == 0 {
-                        return Poll::Ready(Ok(&[]));
-                    }
-                }
-                Some(outcome) => self.note_left(outcome),
-                None if self.ahead.len() > 0 => return Poll::Ready(Ok(self.ahead.unread())),
-                None => self.trip = Some(self.start_reading(wanted)?),
+            ready!(self.poll_trip(cx, Side::Reads));
+            if self.ahead.len() > 0 {
+                return Poll::Ready(Ok(self.ahead.unread()));
             }
+            if let Some(result) = self.outcomes.read.take() {
+                return Poll::Ready(result.map(|()| &[][..]));
+            }
+            self.trip = Some(self.start_reading(wanted)?);
         }
     }
 
@@ -183,24 +234,12 @@ impl File {
     ) -> Poll<io::Result<usize>> {
         ready!(budget::poll_proceed(cx));
         loop {
-            match ready!(self.poll_trip(cx)) {
-                Some(Outcome::Wrote(result)) => {
-                    let is_own = data.starts_with(&self.wrote);
-                    match result {
-                        Ok(_) if !is_own => {}
-                        result => return Poll::Ready(result),
-                    }
-                }
-                Some(outcome) => self.note_left(outcome),
-                None => {
-                    if let Some(error) = self.failure.take() {
-                        return Poll::Ready(Err(error));
-                    }
-                    if data.is_empty() {
-                        return Poll::Ready(Ok(0));
-                    }
-                    self.trip = Some(self.start_writing(data)?);
-                }
+            ready!(self.poll_trip(cx, Side::Writes));
+            match self.outcomes.wrote.take() {
+                Some(Ok(_)) if !data.starts_with(&self.wrote) => {}
+                Some(result) => return Poll::Ready(result),
+                None if data.is_empty() => return Poll::Ready(Ok(0)),
+                None => self.trip = Some(self.start_writing(data)?),
             }
         }
     }
@@ -230,10 +269,10 @@ impl File {
         to: SeekFrom,
     ) -> Poll<io::Result<u64>> {
         loop {
-            match ready!(self.poll_trip(cx)) {
-                Some(Outcome::Sought(there, result)) if there == to => return Poll::Ready(result),
-                Some(outcome) => self.note_left(outcome),
-                None => {
+            ready!(self.poll_trip(cx, Side::Reads));
+            match self.outcomes.sought.take() {
+                Some((there, result)) if there == to => return Poll::Ready(result),
+                _ => {
                     let (file, ahead) = (self.file.clone(), self.ahead.len());
                     let seek = move || (&*file).seek(seen_by_reader(to, ahead)?);
                     self.trip = Some(Trip::Seeking(to, Errand::send(seek)?));
@@ -244,8 +283,8 @@ impl File {
 
     /// Waits until all is written that was to be. Fails with what a caller did not wait for.
     pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_settled(cx));
-        Poll::Ready(self.failure.take().map_or(Ok(()), Err))
+        ready!(self.poll_trip(cx, Side::Writes));
+        Poll::Ready(self.outcomes.wrote.take().map_or(Ok(()), |wrote| wrote.map(drop)))
     }
 }
 

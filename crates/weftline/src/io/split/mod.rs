@@ -24,9 +24,6 @@ use std::task::{Context, Poll, Waker, ready};
 ///
 /// The stream is dropped with the last half; dropping the writing one does not close it.
 ///
-/// It is not for a [`File`](crate::fs::File), of which one call at a time is waited for: have two by
-/// [`try_clone`](crate::fs::File::try_clone).
-///
 /// # Examples
 ///
 /// ```

@@ -1,8 +1,8 @@
 //! Standard output and standard error: written in the order of the calls.
 
 use super::lane::Lane;
+use crate::sync::Place;
 use crate::sync::oneshot::{self, Receiver};
-use crate::task::budget;
 use futures_io::AsyncWrite;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write};
@@ -27,8 +27,10 @@ struct Output {
     wrote: Vec<u8>,
     /// What is being done.
     trip: Option<Trip>,
-    /// What a write has failed with whose caller had gone.
+    /// What a call has failed with whose caller had gone.
     failure: Option<io::Error>,
+    /// Its place among those who wait for the lane.
+    place: Place,
 }
 
 /// A call that is under way.
@@ -51,18 +53,19 @@ fn no_answer() -> io::Error {
 
 impl Output {
     fn new(lane: &'static Lane, std: fn() -> Box<dyn Write>) -> Self {
-        Self { lane, std, wrote: Vec::new(), trip: None, failure: None }
+        Self { lane, std, wrote: Vec::new(), trip: None, failure: None, place: Place::default() }
     }
 
     /// Has the lane make a call; gives where the answer comes.
-    fn send<T: Send + 'static>(
-        &self,
+    fn poll_send<T: Send + 'static>(
+        &mut self,
+        cx: &mut Context<'_>,
         call: impl FnOnce() -> T + Send + 'static,
-    ) -> io::Result<Receiver<T>> {
+    ) -> Poll<io::Result<Receiver<T>>> {
         let (sender, receiver) = oneshot::channel();
         // Whoever asked may have gone.
-        self.lane.send(move || drop(sender.send(call())))?;
-        Ok(receiver)
+        let call = move || drop(sender.send(call()));
+        self.lane.poll_send(&mut self.place, cx, call).map_ok(|()| receiver)
     }
 
     /// Waits for the call that is under way. None: there is none.
@@ -86,7 +89,6 @@ impl Output {
 
     /// Writes some of `data`. As with a file, a call that writes the same is taken for this one's.
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(budget::poll_proceed(cx));
         loop {
             match ready!(self.poll_trip(cx)) {
                 Some(Outcome::Wrote(result)) => {
@@ -96,7 +98,7 @@ impl Output {
                         result => return Poll::Ready(result.map(|()| self.wrote.len())),
                     }
                 }
-                Some(Outcome::Flushed(_)) => {}
+                Some(Outcome::Flushed(result)) => self.failure = result.err(),
                 None => {
                     if let Some(error) = self.failure.take() {
                         return Poll::Ready(Err(error));
@@ -112,7 +114,7 @@ impl Output {
                         let result = std().write_all(&bytes);
                         (bytes, result)
                     };
-                    self.trip = Some(Trip::Writing(self.send(write)?));
+                    self.trip = Some(Trip::Writing(ready!(self.poll_send(cx, write))?));
                 }
             }
         }
@@ -129,10 +131,17 @@ impl Output {
                         return Poll::Ready(Err(error));
                     }
                     let std = self.std;
-                    self.trip = Some(Trip::Flushing(self.send(move || std().flush())?));
+                    let flush = move || std().flush();
+                    self.trip = Some(Trip::Flushing(ready!(self.poll_send(cx, flush))?));
                 }
             }
         }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.lane.leave(&mut self.place);
     }
 }
 
@@ -154,7 +163,7 @@ macro_rules! stream {
             /// # Errors
             ///
             /// Whatever the system says, such as [`BrokenPipe`](io::ErrorKind::BrokenPipe) where nobody reads any more. Also what a
-            /// cancelled write has failed with; then nothing of `data` was written.
+            /// cancelled write or flush has failed with; then nothing of `data` was written.
             ///
             /// # Cancel safety
             ///
@@ -196,7 +205,7 @@ macro_rules! stream {
             ///
             /// # Cancel safety
             ///
-            /// It is done nevertheless, unless the program ends.
+            /// It may be done nevertheless; then its error is that of the next call.
             ///
             /// # Examples
             ///
@@ -239,7 +248,7 @@ stream! {
     /// A thread of the process writes it, by std's handle and in the order in which writes begin, those of all handles and of
     /// `println!`. When a write returns, std has the bytes, which passes on whole lines, and the rest when it is flushed or the program ends.
     /// The thread is waited for by nobody: where nobody reads the output, a write waits, and keeps neither a runtime nor the program from
-    /// ending.
+    /// ending. Cancelled writes do not pile up there: what is kept for the thread has a limit, and whoever comes then waits before it begins.
     ///
     /// Each write is one trip to that thread: for small pieces put a [`BufWriter`](crate::io::BufWriter) around it.
     ///

@@ -15,8 +15,9 @@ use std::task::{Context, Poll};
 
 /// Serves connections at the Unix socket `path`, as [`serve`](super::serve) does at an address.
 ///
-/// A socket that was left there, at which nobody listens any more, is removed first. When the server
-/// is closed, it removes its own, unless another one has taken its place.
+/// A file that was left there by a socket which is no more is removed first; one whose owner has not begun to listen stays.
+/// When the server is closed, it removes its own, unless another one has taken its place. Of two that find what was left
+/// at the same moment, the first may lose its file to the second: where that can be, hold a lock while one begins.
 ///
 /// # Errors
 ///
@@ -192,7 +193,7 @@ fn naming(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen at {}: {error}", path.display()))
 }
 
-/// Listens at `path`, also where a socket was left that nobody listens at.
+/// Listens at `path`, also where a file was left.
 fn listen(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left(path) => {
@@ -203,18 +204,17 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-/// Whether there is a socket at `path` at which nobody listens.
+/// Whether there is a socket's file at `path`, and the socket is there no more.
 fn is_left(path: &Path) -> bool {
     let is_socket = fs::metadata(path).is_ok_and(|file| file.file_type().is_socket());
     is_socket
-        && try_connecting(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        && try_sending(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Connects, without waiting for a place in the backlog.
-fn try_connecting(path: &Path) -> io::Result<()> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)
+/// Connects for datagrams, which a socket for connections refuses in other words than one that is there no more. So it
+/// need not listen yet to be seen, and no client comes to it.
+fn try_sending(path: &Path) -> io::Result<()> {
+    Socket::new(Domain::UNIX, Type::DGRAM, None)?.connect(&SockAddr::unix(path)?)
 }
 
 /// A listener, and the file that goes with it.

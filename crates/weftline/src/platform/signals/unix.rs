@@ -318,10 +318,13 @@ pub(super) extern "C" fn note(number: libc::c_int) {
     let message = [0_u8];
     // Relaxed: written before the handler was installed.
     let bell = BELL.load(Ordering::Relaxed);
-    // SAFETY: bytes that are alive; `write` is async-signal-safe. There is room: a message is
-    // written only where the one before was read, so that errno stays as it is.
+    // Whoever was interrupted may be about to look why a call of its own has failed.
+    let errno = errno::errno();
+    // SAFETY: bytes that are alive; `write` is async-signal-safe. It does not wait: a message is
+    // written only where the one before was read.
     let written = unsafe { libc::write(bell, message.as_ptr().cast(), message.len()) };
     if written < 0 {
+        errno::set_errno(errno);
         // A system without memory: the next signal rings for this one as well. Relaxed: it rang for
         // nobody.
         RUNG.store(false, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use weftline::time::timeout;
 use weftline::{JoinHandle, Runtime, spawn, spawn_blocking};
 
 /// Holds the only thread that makes calls.
-fn hold() -> (JoinHandle<()>, Held) {
+pub(super) fn hold() -> (JoinHandle<()>, Held) {
     let (hold, held) = holder();
     let holding = spawn_blocking(hold);
     held.wait();
@@ -21,14 +21,14 @@ fn hold() -> (JoinHandle<()>, Held) {
 }
 
 /// Leaves a call after it was sent and before it is made.
-async fn leave_early<T>(future: impl Future<Output = T>) {
+pub(super) async fn leave_early<T>(future: impl Future<Output = T>) {
     let (_holding, held) = hold();
     leave(future).await;
     held.release();
 }
 
 /// Runs a body where there is one thread for blocking jobs; gives what was reported.
-fn with_one_thread<F>(body: F) -> Reports
+pub(super) fn with_one_thread<F>(body: F) -> Reports
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -42,7 +42,7 @@ where
     })
 }
 
-async fn opened(path: &std::path::Path) -> File {
+pub(super) async fn opened(path: &std::path::Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).await.unwrap()
 }
 
@@ -147,6 +147,34 @@ fn what_cannot_be_moved_back_remains_to_be_read() {
         assert_eq!(&buf[..count], b"hello");
         let count = theirs.read(&mut buf).unwrap();
         assert_eq!(&buf[..count], b"hi");
+    });
+}
+
+/// A socket as a file, the first read of which fails, and the next one in another way.
+#[cfg(unix)]
+pub(super) fn fails_once() -> File {
+    use std::net::UdpSocket;
+    use std::os::fd::OwnedFd;
+
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(gone).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    // Nobody is there, which the next call on the socket says, and only that one.
+    socket.send(b"x").unwrap();
+    File::from_std(OwnedFd::from(socket).into())
+}
+
+#[cfg(unix)]
+#[test]
+fn the_error_of_a_cancelled_read_is_told_by_the_next_read() {
+    with_one_thread(async {
+        let mut file = fails_once();
+        leave_early(file.read(&mut [0; 4])).await;
+        let error = file.read(&mut [0; 4]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        let error = file.read(&mut [0; 4]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     });
 }
 

@@ -2,6 +2,7 @@
 
 mod directories;
 mod ending;
+mod halves;
 mod leaving;
 mod moving;
 

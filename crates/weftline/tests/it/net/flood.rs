@@ -3,7 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::rig::{child_of, expect_success, is_child, within_limit};
+use crate::rig::{MS, child_of, expect_success, is_child, within_limit};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weftline::io::BufReader;
 use weftline::net::{TcpStream, UnixListener, UnixStream, serve, serve_unix, serve_unix_on};
+use weftline::time::timeout;
 
 // AT-SV-05
 #[test]
@@ -163,6 +165,20 @@ fn a_unix_server_takes_the_place_of_a_dead_one_and_of_nothing_else() {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         drop(server);
+
+        for kind in [Type::STREAM, Type::SEQPACKET, Type::DGRAM] {
+            let begins = Socket::new(Domain::UNIX, kind, None).unwrap();
+            begins.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+            let error = serve_unix(&path, greet).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "it does not listen yet: {kind:?}");
+            drop(begins);
+            drop(serve_unix(&path, greet).await.unwrap());
+        }
+
+        let listener = UnixListener::bind(&path).unwrap();
+        assert!(serve_unix(&path, greet).await.is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(timeout(50 * MS, listener.accept()).await.is_err(), "nobody was a client of it");
 
         std::fs::write(&path, "a file").unwrap();
         assert!(serve_unix(&path, greet).await.is_err());
