@@ -112,6 +112,10 @@ impl Builder {
 
     /// The most threads for [`spawn_blocking`](crate::spawn_blocking) and [`fs`](crate::fs), at least 1; more jobs wait.
     /// By default 512. Threads start when they are needed.
+    ///
+    /// If each of them is in a closure that waits for another closure or a file, by [`block_on`](crate::Handle::block_on) say,
+    /// they wait for each other for ever. Such a closure better calls std's functions for files; where it must wait
+    /// for others, a [`Semaphore`](crate::sync::Semaphore) keeps it from being all of them.
     pub fn max_blocking_threads(mut self, threads: usize) -> Self {
         self.blocking.max_threads = threads;
         self

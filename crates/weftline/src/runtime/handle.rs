@@ -113,7 +113,8 @@ impl Handle {
     /// [`Runtime::block_on`](super::Runtime::block_on).
     ///
     /// Inside a task this blocks the worker: nothing else runs there until the future is ready. Inside a closure of
-    /// [`spawn_blocking`](crate::spawn_blocking) it holds a thread that the future may need, which is told of there.
+    /// [`spawn_blocking`](crate::spawn_blocking) it holds a thread that the future may need; see
+    /// [`max_blocking_threads`](super::Builder::max_blocking_threads).
     ///
     /// # Panics
     ///

@@ -170,12 +170,8 @@ where
 /// Runs a closure that may block on a thread of its own kind, so that no worker is held.
 ///
 /// A closure that has begun is not interrupted by a request to end, but may ask for one at each
-/// [`checkpoint`](crate::checkpoint); one that waits for a thread is cancelled as any task.
-///
-/// There are [so many](crate::runtime::Builder::max_blocking_threads) threads for such closures and for what [`fs`](crate::fs) does.
-/// If each of them is in a closure that waits for another closure or for a file, in a
-/// [`block_on`](crate::Handle::block_on) inside of it, they wait for each other for ever. Such a closure better calls std's functions for
-/// files; where it must wait for others, a [`Semaphore`](crate::sync::Semaphore) keeps it from being all of them.
+/// [`checkpoint`](crate::checkpoint); one that waits for a thread is cancelled as any task. How many threads there are, and what
+/// that means for closures that wait, is told at [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads).
 ///
 /// # Panics
 ///

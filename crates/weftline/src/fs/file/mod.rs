@@ -171,7 +171,8 @@ impl File {
         }
     }
 
-    /// Gives the file back, with its place where the reader of this one is.
+    /// Gives the file back, with its place where the reader of this one is. If it has none, as a terminal, what a
+    /// cancelled read has brought is gone.
     ///
     /// # Errors
     ///

@@ -101,6 +101,27 @@ pub(super) struct Outcomes {
     sought: Option<(SeekFrom, io::Result<u64>)>,
 }
 
+impl Outcomes {
+    /// Whoever has the file as a whole begins something new: what has come of earlier calls concerns nobody any more,
+    /// errors aside.
+    fn settle(&mut self) {
+        drop(self.read.take_if(|read| read.is_ok()));
+        drop(self.wrote.take_if(|wrote| wrote.is_ok()));
+        self.sought = None;
+    }
+}
+
+impl Drop for Outcomes {
+    /// Has an error reported that nobody asks for any more, as that of a trip is.
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.wrote.take() {
+            let unwritten = Unwritten { bytes: Vec::new(), moved_back: false, error };
+            // Outside of a runtime there is nobody to report to.
+            drop(Errand::send(|| Err::<(), _>(unwritten)).map(Errand::report_error));
+        }
+    }
+}
+
 /// Those who wait for a trip: each waits for whatever is under way, and so all are woken when it is over.
 #[derive(Default)]
 pub(super) struct Waiting {
@@ -177,13 +198,10 @@ impl File {
         Poll::Ready(())
     }
 
-    /// Waits for what callers have left who are here no more. What has come of it is of interest no more, errors aside.
+    /// Waits for what callers have left who are here no more.
     pub(super) fn poll_settled(&mut self, cx: &mut Context<'_>, side: Side) -> Poll<()> {
         ready!(self.poll_trip(cx, side));
-        let Outcomes { read, wrote, sought } = &mut self.outcomes;
-        drop(read.take_if(|read| read.is_ok()));
-        drop(wrote.take_if(|wrote| wrote.is_ok()));
-        *sought = None;
+        self.outcomes.settle();
         Poll::Ready(())
     }
 
@@ -273,6 +291,8 @@ impl File {
             match self.outcomes.sought.take() {
                 Some((there, result)) if there == to => return Poll::Ready(result),
                 _ => {
+                    // The same bytes elsewhere are another write.
+                    self.outcomes.settle();
                     let (file, ahead) = (self.file.clone(), self.ahead.len());
                     let seek = move || (&*file).seek(seen_by_reader(to, ahead)?);
                     self.trip = Some(Trip::Seeking(to, Errand::send(seek)?));

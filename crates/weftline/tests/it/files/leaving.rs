@@ -75,6 +75,21 @@ fn a_cancelled_write_that_is_tried_again_is_made_once() {
 }
 
 #[test]
+fn the_same_bytes_at_another_place_are_another_write() {
+    with_one_thread(async {
+        let (_dir, path) = file_with(b"").await;
+        let mut file = opened(&path).await;
+        leave_early(file.write(b"ab")).await;
+        assert_eq!(file.seek(SeekFrom::Start(4)).await.unwrap(), 4);
+        file.write_all(b"ab").await.unwrap();
+        leave_early(file.write(b"cd")).await;
+        assert_eq!(file.read(&mut [0; 1]).await.unwrap(), 0);
+        file.write_all(b"cd").await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"ab\0\0abcdcd");
+    });
+}
+
+#[test]
 fn a_cancelled_write_is_made_although_the_file_is_dropped() {
     with_one_thread(async {
         let (_dir, path) = file_with(b"").await;
@@ -104,9 +119,14 @@ fn the_error_of_a_cancelled_write_is_told_by_the_next_call_or_reported() {
         leave_early(file.write(b"x")).await;
         assert!(file.sync_all().await.is_err());
         leave_early(file.write(b"x")).await;
+        drop(file);
+        let mut file = File::open(&path).await.unwrap();
+        leave_early(file.write(b"x")).await;
+        // By then the error is there, for nobody.
+        assert_eq!(file.read(&mut [0; 1]).await.unwrap(), 0);
     });
-    eventually("the write whose file was dropped is reported", || reports.all().len() == 1);
-    assert_eq!(reports.all()[0].kind, UnhandledKind::TaskFailed);
+    eventually("the writes whose files were dropped are reported", || reports.all().len() == 2);
+    assert!(reports.all().iter().all(|report| report.kind == UnhandledKind::TaskFailed));
 }
 
 #[test]
