@@ -87,10 +87,10 @@ const UNSAFE_PLACES: [Place; 40] = [
         "the future of a `block_on` is a task on its caller's thread",
     ),
     place("crates/weftline/src/task/handle.rs", 13, "a handle holds a counted reference"),
-    place("crates/weftline/src/task/harness.rs", 62, "acts on tasks as the state word allows"),
+    place("crates/weftline/src/task/harness.rs", 67, "acts on tasks as the state word allows"),
     place("crates/weftline/src/task/hooks.rs", 1, "hooks are given references to tasks"),
     place("crates/weftline/src/task/mod.rs", 7, "a task reference is counted"),
-    place("crates/weftline/src/task/raw.rs", 44, "one allocation with a hand-written vtable"),
+    place("crates/weftline/src/task/raw.rs", 46, "one allocation with a hand-written vtable"),
     place(
         "crates/weftline/src/task/region.rs",
         1,

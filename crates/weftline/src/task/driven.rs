@@ -31,13 +31,19 @@ impl Wake for DrivingThread {
     }
 }
 
-/// Queues a driven task. The caller owns it, and gives it up.
-pub(super) fn run_soon(header: &Header) {
+impl DrivingThread {
+    /// Queues the task. The caller owns it, and gives it up.
+    pub(super) fn run_soon(&self) {
+        // Release: pairs with the Acquire in `block_on`: the task is seen as its last owner left it.
+        self.queued.store(true, Ordering::Release);
+        self.waiter.wake();
+    }
+}
+
+/// The thread that drives a task.
+pub(super) fn thread_of(header: &Header) -> Arc<DrivingThread> {
     let thread = header.extra.get().and_then(|extra| extra.driver.clone());
-    let thread = thread.expect("a driven task has a thread that drives it");
-    // Release: pairs with the Acquire in `block_on`: the task is seen as its last owner left it.
-    thread.queued.store(true, Ordering::Release);
-    thread.waiter.wake();
+    thread.expect("a driven task has a thread that drives it")
 }
 
 /// Runs a future on the calling thread, as a task that `roster` lists, until it has ended.
@@ -71,7 +77,7 @@ pub(crate) fn block_on<F: Future>(
     let driving = Driving { task, handle };
     let mut has_polled = false;
     while !driving.handle.is_finished() {
-        // Acquire: pairs with the Release in `run_soon`.
+        // Acquire: pairs with the Release in `DrivingThread::run_soon`.
         if thread.queued.swap(false, Ordering::Acquire) {
             if std::mem::replace(&mut has_polled, true) {
                 thread.waiter.take_turns();

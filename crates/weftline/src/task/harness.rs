@@ -313,9 +313,18 @@ pub(crate) unsafe fn wake(task: RawTask) {
 /// The caller has a reference, and gives it up.
 #[inline]
 pub(crate) unsafe fn wake_and_release(task: RawTask) {
-    // SAFETY: the caller has a reference until the exchange.
-    match unsafe { task.header() }.state.wake_and_release() {
-        // SAFETY: the caller became the owner.
+    // SAFETY: the caller has a reference.
+    let header = unsafe { task.header() };
+    // The task may be run, ended and freed elsewhere before `schedule` returns, so that somebody else
+    // must keep the roster until then. A worker does: it keeps all rosters of its runtime.
+    if header.roster.here().is_none() {
+        // SAFETY: the caller has a reference.
+        unsafe { wake(task) };
+        // SAFETY: passed on.
+        return unsafe { task.release() };
+    }
+    match header.state.wake_and_release() {
+        // SAFETY: the caller became the owner, and the roster is kept.
         LastWake::Queue => unsafe { queue(task, Reason::Woken) },
         LastWake::Noted => {}
         // SAFETY: that was the last reference.
@@ -327,13 +336,13 @@ pub(crate) unsafe fn wake_and_release(task: RawTask) {
 ///
 /// # Safety
 ///
-/// The caller owns the task, and gives it up.
+/// The caller owns the task, and gives it up. It holds a reference, or the roster is kept otherwise.
 #[inline]
 unsafe fn queue(task: RawTask, reason: Reason) {
-    // SAFETY: an owned task is alive (rule 6).
+    // SAFETY: an owned task is alive (rule 6), until it is queued below.
     let header = unsafe { task.header() };
     if header.home == Home::CALLER {
-        return driven::run_soon(header);
+        return driven::thread_of(header).run_soon();
     }
     // SAFETY: passed on.
     let job = unsafe { task.job() };

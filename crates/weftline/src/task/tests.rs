@@ -32,6 +32,36 @@ impl Schedule for ByHand {
     }
 }
 
+/// A queue whose scheduler goes with its roster.
+struct Mortal {
+    queue: Arc<Queue>,
+    hooks: Hooks,
+    gone: Arc<AtomicBool>,
+}
+
+impl Schedule for Mortal {
+    fn schedule(&self, job: Job, _: Home, _: Reason) {
+        let (queue, gone) = (self.queue.clone(), self.gone.clone());
+        queue.0.lock().push_back(job);
+        assert!(!gone.load(Ordering::Acquire), "the scheduler went while it was used");
+    }
+    fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+    fn here(&self) -> Option<Home> {
+        None
+    }
+    fn choose(&self) -> Home {
+        Home::ANY
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        self.gone.store(true, Ordering::Release);
+    }
+}
+
 impl Queue {
     /// Runs one job, if there is one.
     pub(crate) fn run_one(&self) -> bool {
@@ -174,6 +204,34 @@ fn a_waker_that_is_used_up_while_the_task_ends_lets_go_of_it() {
         thread.join().unwrap();
         queue.run_all();
         assert_freed(&roster);
+    });
+}
+
+#[test]
+fn whoever_wakes_a_task_has_its_scheduler_until_that_is_done() {
+    model(|| {
+        let (queue, gone) = (Arc::new(Queue::default()), Arc::new(AtomicBool::new(false)));
+        let mortal = Mortal { queue: queue.clone(), hooks: Hooks::default(), gone };
+        let roster = Arc::new(Roster::new(Box::new(mortal)));
+        let (place, mut waits) = (Arc::new(Mutex::new(None::<Waker>)), true);
+        let stored = place.clone();
+        let handle = Builder::new().spawn_in(
+            &roster,
+            poll_fn(move |cx| {
+                if !std::mem::replace(&mut waits, false) {
+                    return Poll::Ready(());
+                }
+                *stored.lock() = Some(cx.waker().clone());
+                Poll::Pending
+            }),
+        );
+        queue.run_all();
+        let waker = place.lock().take().expect("the first poll left its waker");
+        drop((handle, roster));
+        let thread = thread::spawn(move || waker.wake());
+        queue.run_one();
+        thread.join().expect("its scheduler is there");
+        queue.run_all();
     });
 }
 

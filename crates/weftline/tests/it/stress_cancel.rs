@@ -29,7 +29,7 @@ const ASKING_TASKS: u64 = 1;
 /// What a request of a task says; limits say nothing.
 const REQUEST: &str = "a request";
 /// How deep regions are nested.
-const DEPTH: u32 = 4;
+const DEPTH: u32 = 6;
 
 weftline::task_local! {
     static OWNED: Token;
